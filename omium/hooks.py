@@ -1,0 +1,97 @@
+"""What the runtime tells plugins, off the execution's path; a plugin that fails is recorded and goes no further."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import attrs
+import pluggy
+
+from omium.config import Config
+from omium.plugins import Plugins
+from omium_core.errors import OmiumError
+from omium_core.model.events import Event
+
+__all__ = ["PluginHooks"]
+
+QUEUE_MAX = 100_000
+_LOG = logging.getLogger("omium")
+
+
+@attrs.define(eq=False)
+class PluginHooks:
+    """The hooks of the loaded plugins, as the runtime calls them."""
+
+    manager: pluggy.PluginManager
+    plugins: Plugins
+    channels: Mapping[str, str]
+    _events: queue.Queue[Event | None] = attrs.field(factory=lambda: queue.Queue(QUEUE_MAX))
+    _thread: threading.Thread | None = None
+    _tracked: bool = False
+    _wrapped: bool = False
+
+    @classmethod
+    def of(cls, plugins: Plugins, config: Config) -> PluginHooks:
+        """Return the hooks of these plugins; what no plugin implements costs nothing."""
+        hooks = cls(plugins.manager, plugins, config.channels)
+        hooks._tracked = bool(plugins.manager.hook.track_event.get_hookimpls())
+        hooks._wrapped = bool(plugins.manager.hook.step_wrapper.get_hookimpls())
+        return hooks
+
+    def track(self, events: tuple[Event, ...]) -> None:
+        """Queue events for the plugins' thread."""
+        if not self._tracked:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._give, name="omium-events", daemon=True)
+            self._thread.start()
+        for event in events:
+            self._events.put(event)
+
+    def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
+        """Return the plugins' generators around an attempt."""
+        if not self._wrapped:
+            return []
+        made: list[tuple[str, Generator[None, Any, None]]] = []
+        for one in self.manager.hook.step_wrapper.get_hookimpls():
+            given = {"execution": execution, "step": step}
+            try:
+                wrapper = one.function(**{name: given[name] for name in one.argnames})
+            except Exception as error:  # A plugin may raise anything.
+                self._failed(one.plugin_name, "step_wrapper", error)
+                continue
+            if isinstance(wrapper, Generator):
+                made.append((one.plugin_name, wrapper))
+        return made
+
+    def notify(self, channel: str, subject: str, message: str) -> str | None:
+        """Tell a channel, which `[tool.omium.channels]` binds to a notifier (`log`, `file:PATH`, a plugin's)."""
+        name, _, target = self.channels.get(channel, channel).partition(":")
+        try:
+            self.plugins.notifier(name).load()(target, subject, message)
+        except (OmiumError, OSError) as error:
+            _LOG.error("channel `%s` was not told `%s`: %s", channel, subject, error)
+            return str(error)
+        return None
+
+    def close(self) -> None:
+        """Give the plugins what is queued."""
+        if self._thread is not None:
+            self._events.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _give(self) -> None:
+        while (event := self._events.get()) is not None:
+            for one in self.manager.hook.track_event.get_hookimpls():
+                try:
+                    one.function(*([event] if one.argnames else []))
+                except Exception as error:  # A plugin may raise anything.
+                    self._failed(one.plugin_name, "track_event", error)
+
+    def _failed(self, plugin: str, hook: str, error: Exception) -> None:
+        _LOG.error("plugin `%s` failed in `%s`: %s", plugin, hook, error)

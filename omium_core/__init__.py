@@ -1,0 +1,1 @@
+"""Values, engine, journal, effects and recovery; knows no agent framework."""

@@ -1,0 +1,171 @@
+"""From a failure to a decision: which ladder, which rung, and what that rung does before the step goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omium_core.engine import undoing
+from omium_core.engine.commands import Append, Jitter, NotifyChannel, Sleep
+from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
+from omium_core.engine.scope import Scope
+from omium_core.model import events as e
+from omium_core.model.effect import COMPENSABLE, DONE
+from omium_core.model.failure import Failure
+from omium_core.recovery.ladders import (
+    Compensate,
+    Fallback,
+    Halt,
+    Ladder,
+    Notify,
+    Pause,
+    Recovery,
+    Retry,
+    Rollback,
+    Rung,
+    Skip,
+)
+
+__all__ = ["ask_about", "decide", "ladder_for", "ladder_named"]
+
+UNATTENDED = Ladder(Recovery(Halt()), "a blocking rule without a ladder")
+ASK = Ladder(Recovery(Pause(), Halt()), "the default for what only a person can decide")
+
+
+def ladder_for(ladders: tuple[Ladder, ...], kind: str, error: BaseException | None) -> Ladder | None:
+    """Return the first ladder that takes the failure; they come in order of precedence."""
+    return next((one for one in ladders if one.takes(kind, error)), None)
+
+
+def ladder_named(ladders: tuple[Ladder, ...], source: str) -> Ladder | None:
+    """Return the ladder that an earlier decision was taken from."""
+    return next((one for one in ladders if one.source == source), None)
+
+
+def decide(
+    machine: Machine, inner: Scope, ladder: Ladder | None, failure: Failure, events: tuple[e.Event, ...], failed: int
+) -> Protocol[e.RecoveryDecided]:
+    """Take the next rung that leads on; stop the execution where the rung says so.
+
+    The failure's events and the decision are one append, so no crash can leave a failure that nobody decided about.
+    """
+    ladder = ladder or UNATTENDED
+    step = machine.state.steps[inner.path]
+    for _ in ladder.recovery.rungs:
+        index = None if _too_many(machine, ladder) else ladder.next_rung(step.used)
+        rung: Rung = Halt() if index is None else ladder.recovery.rungs[index]
+        event = yield from _decision(machine, inner, ladder, rung, index, failure)
+        match rung:
+            case Pause():
+                question = _review(machine, inner, rung, failure)
+                yield Append((*events, event, question), "durable")
+                raise machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
+            case Rollback():
+                yield Append((*events, event), "durable")
+                raise _roll_back(machine, inner, rung, failure, ladder, failed)
+            case Halt():
+                yield Append((*events, event), "durable")
+                raise machine.stop(Stop("halt", failure.message, step=inner.path, failure=failed))
+            case Retry() | Fallback():
+                yield Append((*events, event), "durable")
+                if event.delay_s:
+                    yield Sleep(event.delay_s)
+                machine.check_running(inner.parent or inner)
+                return event
+            case Skip():
+                yield Append((*events, event), "held")
+                return event
+            case Notify(channel):
+                yield Append((*events, event), "durable")
+                yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message)
+            case Compensate():
+                yield Append((*events, event), "durable")
+                standing = machine.state.of_step(inner.path)
+                yield from undoing.compensate(
+                    machine, [one for one in standing if one.state == DONE and one.kind == COMPENSABLE]
+                )
+        events = ()
+    raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
+
+
+def ask_about(machine: Machine, inner: Scope, failure: Failure) -> Protocol[Interrupt]:
+    """Ask a person about a failed step and stop; raise what this returns."""
+    question = _review(machine, inner, Pause(), failure)
+    yield Append((question,), "durable")
+    return machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
+
+
+def _decision(
+    machine: Machine, inner: Scope, ladder: Ladder, rung: Rung, index: int | None, failure: Failure
+) -> Protocol[e.RecoveryDecided]:
+    values: dict[str, Any] = dict(ladder.values)
+    delay_s: float | None = None
+    target: str | None = None
+    if isinstance(rung, Retry):
+        values["feedback"] = rung.feedback
+        if rung.backoff is not None and index is not None:
+            used = machine.state.steps[inner.path].used.get((ladder.source, index), 0)
+            delay_s = rung.backoff.wait_s(used + 1, (yield Jitter()) if rung.backoff.jitter else 1.0)
+    elif isinstance(rung, Rollback):
+        target = rung.to
+    elif isinstance(rung, Fallback):
+        target = rung.step
+    return machine.event(
+        e.RecoveryDecided,
+        step=inner.path,
+        attempt=inner.attempt,
+        failure=failure.kind,
+        strategy=type(rung).__name__.lower(),
+        rung=-1 if index is None else index,
+        source=ladder.source,
+        target=target,
+        delay_s=delay_s,
+        channel=rung.channel if isinstance(rung, Notify) else None,
+        values=values,
+    )
+
+
+def _review(machine: Machine, inner: Scope, rung: Pause, failure: Failure) -> e.ReviewRequested:
+    choices = [("retry", "try once more, told what was wrong"), ("edit", "try once more with your advice")]
+    if "value" in failure.evidence:
+        choices.append(("set", "correct the refused outcome; all rules are checked again"))
+    choices += [("skip", "go on without this outcome"), ("reject", "give up; the ladder's next rung is taken")]
+    body = machine.seal(
+        {
+            "question": f"`{inner.path}` failed: {failure.message}",
+            "choices": [{"action": action, "label": label} for action, label in choices],
+            "evidence": dict(failure.evidence),
+        }
+    )
+    deadline = machine.now + rung.timeout_s if rung.timeout_s is not None else None
+    return machine.event(
+        e.ReviewRequested,
+        body,
+        review=machine.review_id(),
+        step=inner.path,
+        attempt=inner.attempt,
+        kind=failure.kind,
+        head=machine.state.head,
+        role=rung.role,
+        deadline=deadline,
+    )
+
+
+def _roll_back(
+    machine: Machine, inner: Scope, rung: Rollback, failure: Failure, ladder: Ladder, failed: int
+) -> Interrupt:
+    """Stop for a rollback to the named checkpoint, by default to the one before the step began."""
+    target = machine.state.find_checkpoint(rung.to) if rung.to else machine.state.before(inner.path)
+    if target is None:
+        reason = f"there is no checkpoint `{rung.to}` to roll back to; {failure.message}"
+        return machine.stop(Stop("halt", reason, step=inner.path, failure=failed))
+    return machine.stop(
+        Stop("rollback", failure.message, target=target.id, by=ladder.source, failure=failed, step=inner.path)
+    )
+
+
+def _too_many(machine: Machine, ladder: Ladder) -> bool:
+    limit = ladder.recovery.at_most
+    if limit is None:
+        return False
+    since = machine.now - limit.window_s
+    return sum(at >= since for at in machine.state.decided) >= limit.recoveries

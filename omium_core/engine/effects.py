@@ -1,0 +1,252 @@
+"""The protocol of an effect: claimed if it stands, stopped if it stands in other words, performed once otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omium_core.engine import undoing
+from omium_core.engine.calls import EffectCall, Outcome
+from omium_core.engine.commands import Append, Fetch, Perform
+from omium_core.engine.machine import AttemptAborted, Machine, Protocol
+from omium_core.engine.scope import Lane, Scope
+from omium_core.errors import UsageError
+from omium_core.model import events as e
+from omium_core.model.effect import (
+    COMPENSABLE,
+    DONE,
+    IDEMPOTENT,
+    IRREVERSIBLE,
+    READ,
+    EffectRecord,
+    effect_id,
+    provider_key,
+)
+from omium_core.model.failure import Failure
+
+__all__ = ["claim_or_intend", "perform", "record_outcome"]
+
+# A request can meet a few standing effects one after the other, each is resolved or compensated once.
+MATCHES_MAX = 100
+
+
+def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Protocol[Any]:
+    """Return the effect's value: from the record where it stands, else by performing it."""
+    machine.check_running(scope)
+    label = scope.label_for(lane, call.name)
+    slot = f"{scope.path}|{label}|{call.name}|{lane.effects[call.name]}"
+    lane.effects[call.name] += 1
+    if call.kind == READ:
+        return (yield from _read(machine, scope, slot, call))
+    record = yield from claim_or_intend(machine, scope, slot, call)
+    if record.state == DONE:
+        return (yield from value_of(machine, record))
+    outcome = yield from _in_flight(machine, call, record.key)
+    yield Append((record_outcome(machine, scope, record, outcome),), "soon")
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[EffectRecord]:
+    """Return the standing effect that answers this request, or a new one whose intent is durable."""
+    for _ in range(MATCHES_MAX):
+        effect = _same_request(machine, scope, slot, call)
+        if effect is None:
+            effect = _same_slot(machine, scope, slot)
+            if effect is None:
+                return (yield from _intend(machine, scope, slot, call))
+            if effect.uncertain:
+                yield from undoing.resolve(machine, effect)
+            elif effect.kind == COMPENSABLE and effect.state == DONE:
+                yield from undoing.compensate(machine, [effect])
+            else:
+                answer = yield from _conflict(machine, scope, slot, call, effect)
+                if answer == "perform":
+                    return (yield from _intend(machine, scope, slot, call))
+                return (yield from _claim(machine, scope, slot, effect))
+        elif effect.uncertain:
+            if not (yield from undoing.ask_world(machine, effect)):
+                if not effect.keyed:
+                    raise (yield from undoing.ask_person(machine, effect))
+                return (yield from _intend(machine, scope, slot, call, again=effect))
+        elif call.kind == IDEMPOTENT and effect.arguments != call.arguments:
+            return (yield from _intend(machine, scope, slot, call, again=effect))
+        else:
+            return (yield from _claim(machine, scope, slot, effect))
+    raise AssertionError(f"more than {MATCHES_MAX} standing effects for `{slot}`")
+
+
+def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome) -> e.Event:
+    """Make the event for how an effect ended."""
+    facts = {
+        "effect": record.id,
+        "name": record.name,
+        "step": scope.path,
+        "attempt": scope.attempt,
+        "kind": record.kind,
+    }
+    if outcome.failure is None:
+        return machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
+    return machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=outcome.definite, **facts)
+
+
+def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
+    """Return the recorded value of a done effect."""
+    return (yield Fetch(machine.state.id, record.value_seq))
+
+
+def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[Any]:
+    """Answer a read from this attempt's record, in order among equal requests, else perform it."""
+    scope.models += call.model is not None
+    request = (call.name, call.arguments)
+    recorded = machine.state.reads.get((scope.path, scope.attempt), {}).get(request, [])
+    position = scope.answered[request]
+    scope.answered[request] += 1
+    if position < len(recorded):
+        answer = yield Fetch(*recorded[position])
+        return answer["value"]
+    outcome = yield from _in_flight(machine, call, "")
+    facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
+    if outcome.failure is None:
+        event: e.Event = machine.event(
+            e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts
+        )
+    else:
+        event = machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=True, **facts)
+    yield Append((event,), "soon")
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def _in_flight(machine: Machine, call: EffectCall, key: str) -> Protocol[Outcome]:
+    machine.in_flight += 1
+    try:
+        outcome: Outcome = yield Perform(call, key)
+        return outcome
+    finally:
+        machine.in_flight -= 1
+
+
+def _same_request(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> EffectRecord | None:
+    """Find a standing effect with the same name and fingerprint: same slot first, then same step, then elsewhere."""
+    found = [
+        effect
+        for effect in machine.state.requests(call.name, call.fingerprint)
+        if effect.stands and (_claimable(effect, scope) or _shared(effect, scope, call))
+    ]
+    found.sort(key=lambda effect: (effect.slot != slot, effect.step != scope.path, effect.seq))
+    return found[0] if found else None
+
+
+def _same_slot(machine: Machine, scope: Scope, slot: str) -> EffectRecord | None:
+    found = [one for one in machine.state.at_slot(slot) if one.stands and _claimable(one, scope)]
+    return found[-1] if found else None
+
+
+def _claimable(effect: EffectRecord, scope: Scope) -> bool:
+    if effect.abandoned or effect.id in scope.asked:
+        return False
+    return effect.owner is None or effect.owner == (scope.path, scope.attempt)
+
+
+def _shared(effect: EffectRecord, scope: Scope, call: EffectCall) -> bool:
+    """A user's key names one effect: who asks for it again on the same path gets the one that stands."""
+    return effect.keyed and call.lineage is not None and not effect.abandoned and not effect.uncertain
+
+
+def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> Protocol[EffectRecord]:
+    scope.asked.add(effect.id)
+    _dissolve(machine, scope)
+    if effect.owner is None or (effect.slot != slot and effect.owner == (scope.path, scope.attempt)):
+        event = machine.event(e.EffectClaimed, effect=effect.id, step=scope.path, attempt=scope.attempt, slot=slot)
+        yield Append((event,), "soon")
+    return effect
+
+
+def _dissolve(machine: Machine, scope: Scope) -> None:
+    """A transaction whose effects are answered from the record has declared effects, as when they were performed."""
+    at = scope.enclosing_transaction()
+    if at is not None and at.transaction in machine.state.effects:
+        machine.state.effects[at.transaction].dissolved = True
+
+
+def _intend(
+    machine: Machine, scope: Scope, slot: str, call: EffectCall, again: EffectRecord | None = None
+) -> Protocol[EffectRecord]:
+    """Make the effect's next incarnation, or send one again under its own key; its intent is durable afterwards."""
+    state = machine.state
+    lineage = call.lineage if call.lineage is not None else slot
+    before = state.incarnations(call.name, lineage)
+    incarnation = again.incarnation if again else (max(before) + 1 if before else 0)
+    yield from _check_credentials(machine, scope, call)
+    within = scope.enclosing_transaction()
+    if within is not None and call.target is not None and again is None:
+        _check_transaction(machine, within, call)
+    event = machine.event(
+        e.EffectIntended,
+        call.body,
+        effect=effect_id(state.id, call.name, lineage, incarnation),
+        name=call.name,
+        step=scope.path,
+        attempt=scope.attempt,
+        slot=slot,
+        kind=call.kind,
+        key=provider_key(state.id, lineage, incarnation, keyed=call.lineage is not None),
+        fingerprint=call.fingerprint,
+        arguments=call.arguments,
+        incarnation=incarnation,
+        lineage=lineage,
+        keyed=call.lineage is not None,
+        within=within.transaction if within else None,
+        credentials=call.credentials,
+    )
+    scope.asked.add(event.effect)
+    # INVARIANT: the intent is durable BEFORE the effect is performed. A crash between the two leaves an intent without
+    # an outcome, which recovery can resolve; the other order leaves an effect that nobody knows about.
+    yield Append((event,), "durable")
+    machine.check_running(scope)
+    return state.effects[event.effect]
+
+
+def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effect: EffectRecord) -> Protocol[str]:
+    """Say what to do where another request stands in this slot: `reuse` or `perform`; a person decides by default."""
+    permit = machine.state.permits.get(slot) or {"reuse": "reuse", "repeat": "perform"}.get(call.on_conflict or "")
+    if permit is not None:
+        return permit
+    before = yield Fetch(machine.state.id, effect.seq)
+    evidence = {"stands": before, "asked": call.request() if call.request is not None else None}
+    question = f"`{call.name}` was done before with another request; is the new one the same in other words?"
+    _abort_if_laddered(scope, Failure("effect_conflict", question, evidence={"message": question, **evidence}))
+    choices = [("reuse", "take the one that was done as the answer"), ("perform", "perform the new one as well")]
+    raise (
+        yield from machine.ask(
+            question, choices, evidence, step=scope.path, kind="effect_conflict", effect=effect.id, slot=slot
+        )
+    )
+
+
+def _abort_if_laddered(scope: Scope, failure: Failure) -> None:
+    if scope.takes(failure.kind):
+        scope.aborted = failure
+        raise AttemptAborted
+
+
+def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Protocol[None]:
+    """A credential that can be used once is spent when it was presented, even if that call failed."""
+    spent = [one for one in call.credentials if one in machine.state.spent]
+    if spent:
+        question = f"`{call.name}` presents a credential that was spent before; it needs a new one"
+        _abort_if_laddered(scope, Failure("effect_conflict", question, evidence={"message": question}))
+        choices = [("retry", "try again; the step gets a new credential")]
+        raise (yield from machine.ask(question, choices, step=scope.path, kind="effect_conflict"))
+
+
+def _check_transaction(machine: Machine, within: Scope, call: EffectCall) -> None:
+    """Inside a transaction everything can be undone, except one irreversible effect, after which nothing more is done."""
+    inside = [one for one in machine.state.within(within.transaction or "") if one.stands and one.owner is not None]
+    final = [one for one in inside if one.kind == IRREVERSIBLE]
+    if final:
+        raise UsageError(f"`{call.name}` comes after the irreversible `{final[0].name}` in transaction `{within.path}`")
+    if call.kind == IDEMPOTENT:
+        raise UsageError(f"`{call.name}` is in transaction `{within.path}`, so it needs an `undo=`")

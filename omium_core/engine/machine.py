@@ -1,0 +1,123 @@
+"""One execution in the engine: its folded state, and whether it has to stop.
+
+The protocols beside this module are generators: they yield commands and are sent the results. A driver runs them, and
+holds the execution's lock between two commands, so that they need none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from omium_core.engine.commands import Append, Command
+from omium_core.engine.scope import Scope
+from omium_core.engine.state import ExecutionState
+from omium_core.errors import OmiumError
+from omium_core.model import events as e
+from omium_core.model.body import Body
+
+__all__ = ["AttemptAborted", "Interrupt", "Machine", "Protocol", "Stop"]
+
+T = TypeVar("T")
+EventT = TypeVar("EventT", bound=e.Event)
+Protocol: TypeAlias = Generator[Command, Any, T]
+
+
+class Interrupt(BaseException):
+    """The messenger through user code when an execution must stop; `except Exception` cannot swallow it."""
+
+
+class AttemptAborted(BaseException):
+    """The messenger through user code when an attempt failed in a way that the code must not handle."""
+
+
+@attrs.frozen
+class Stop:
+    """Why an execution leaves its user code: what is done at the boundary, once all lanes are quiet."""
+
+    kind: Literal["rollback", "pause", "halt", "diverged", "failed"]
+    reason: str
+    target: str = ""
+    by: str = ""
+    failure: int = 0
+    step: str | None = None
+    review: str | None = None
+    error: OmiumError | None = None
+
+
+@attrs.define(eq=False)
+class Machine:
+    """The engine's half of one execution.
+
+    `seal` gives a value's stored form; it computes, it does no I/O. The driver sets `now` before it goes on with a
+    protocol, so the engine never reads a clock.
+    """
+
+    state: ExecutionState
+    seal: Callable[[Any], Body]
+    now: float = 0.0
+    rerun: bool = False
+    stopping: Stop | None = None
+    entry: int = 0
+    in_flight: int = 0
+    reruns: int = 0
+
+    def event(self, kind: type[EventT], body: Body | None = None, /, **fields: Any) -> EventT:
+        """Make the next event and take it into the state.
+
+        INVARIANT: events reach the journal in the order they are made here, so each is handed over in an `Append`
+        before the protocol that made it yields anything else.
+        """
+        state = self.state
+        if body is not None:
+            fields["body"], fields["digest"], fields["size"] = body, body.digest, len(body.data)
+        event = kind(seq=state.seq + 1, epoch=state.epoch, at=self.now, **fields)
+        state.apply(event)
+        return event
+
+    def raise_epoch(self) -> None:
+        """Fence every runner that has the epoch until now."""
+        self.state.epoch += 1
+
+    def check_running(self, scope: Scope) -> None:
+        """Raise `Interrupt` where nothing may begin any more: the execution stops, or was entered again elsewhere."""
+        if self.stopping is not None or scope.entry != self.entry:
+            raise Interrupt
+        at: Scope | None = scope
+        while at is not None:
+            if at.aborted is not None:
+                raise AttemptAborted
+            at = at.parent
+
+    def stop(self, stop: Stop) -> Interrupt:
+        """Remember why the execution stops, the first reason wins; raise what this returns."""
+        if self.stopping is None:
+            self.stopping = stop
+        return Interrupt()
+
+    def ask(
+        self, question: str, choices: list[tuple[str, str]], evidence: Any = None, **fields: Any
+    ) -> Protocol[Interrupt]:
+        """Journal a question to a person and stop; raise what this returns."""
+        body = self.seal(
+            {
+                "question": question,
+                "choices": [{"action": action, "label": label} for action, label in choices],
+                "evidence": evidence,
+            }
+        )
+        event = self.event(e.ReviewRequested, body, review=self.review_id(), head=self.state.head, **fields)
+        yield Append((event,), "durable")
+        return self.stop(Stop("pause", question, step=fields.get("step"), review=event.review))
+
+    def review_id(self) -> str:
+        """Return the name of a question that is asked now."""
+        return "rev_" + digest_of(self.state.id, self.state.seq + 1)[:16]
+
+
+def digest_of(*parts: object) -> str:
+    """Return the sha256 of parts, in hex."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,65 @@
+"""Where calls come from: a scope is one attempt's body, a lane is one task or thread inside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+
+from omium_core.model.failure import Failure
+from omium_core.recovery.ladders import Ladder
+
+__all__ = ["Lane", "Scope"]
+
+MAIN = ""
+
+
+@attrs.define(eq=False)
+class Lane:
+    """An order of calls inside a scope. It has a name from its first call on; the scope's own task has the empty one."""
+
+    label: str | None = None
+    cursor: int = 0
+    steps: Counter[str] = attrs.field(factory=Counter)
+    effects: Counter[str] = attrs.field(factory=Counter)
+
+
+@attrs.define(eq=False)
+class Scope:
+    """The body of one attempt, as it runs in this process.
+
+    `asked` are the effects that it asked for, `touched` the steps; what the journal has beyond them belongs to an
+    attempt that did not survive. `aborted` is a failure that user code must not swallow.
+    """
+
+    path: str
+    attempt: int
+    entry: int
+    parent: Scope | None = None
+    main: Lane = attrs.field(factory=lambda: Lane(MAIN))
+    labels: Counter[str] = attrs.field(factory=Counter)
+    asked: set[str] = attrs.field(factory=set)
+    touched: set[str] = attrs.field(factory=set)
+    answered: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    ladders: tuple[Ladder, ...] = ()
+    transaction: str | None = None
+    models: int = 0
+    aborted: Failure | None = None
+
+    def label_for(self, lane: Lane, name: str) -> str:
+        """Return the lane's name, and name it after this first call when it has none yet."""
+        if lane.label is None:
+            self.labels[name] += 1
+            lane.label = name if self.labels[name] == 1 else f"{name}~{self.labels[name]}"
+        return lane.label
+
+    def takes(self, kind: str) -> bool:
+        """Say whether a ladder of this step, or of what is around it, takes failures of that kind."""
+        return any(ladder.takes(kind, None) for ladder in self.ladders)
+
+    def enclosing_transaction(self) -> Scope | None:
+        """Return the innermost transaction that this scope is inside of, or is."""
+        scope: Scope | None = self
+        while scope is not None and scope.transaction is None:
+            scope = scope.parent
+        return scope

@@ -1,0 +1,394 @@
+"""The state of one execution, folded from its journal: the same fold for a living run and for one that is read back."""
+
+from __future__ import annotations
+
+import sys
+
+import attrs
+
+from omium_core.model import events as e
+from omium_core.model.effect import (
+    COMPENSATED,
+    COMPENSATION,
+    DONE,
+    FAILED,
+    READ,
+    UNRESOLVED,
+    EffectRecord,
+)
+from omium_core.model.merkle import MerkleMap
+
+if sys.version_info >= (3, 11):
+    from typing import assert_never
+else:
+    from typing_extensions import assert_never
+
+__all__ = ["CheckpointRecord", "Entry", "ExecutionState", "Review", "StepRecord"]
+
+START = "start"
+
+
+@attrs.frozen
+class Entry:
+    """An outcome in the state: what it was, and the event that holds it."""
+
+    kind: str
+    digest: str
+    seq: int
+    name: str
+    arguments: str = ""
+    execution: str = ""
+
+
+@attrs.frozen
+class CheckpointRecord:
+    """A checkpoint, with the whole state as of it. `seq` is its event's."""
+
+    id: str
+    parent: str
+    step: str
+    name: str
+    agent: str | None
+    seq: int
+    at: float
+    position: int
+    outcomes: MerkleMap[Entry]
+
+
+@attrs.define
+class StepRecord:
+    """What is known of a step over all its attempts and branches.
+
+    `open` is an attempt that began and has not ended; `failures` are the seqs of the `StepFailed` of the present entry
+    into its ladder; `used` counts the rungs that were taken, and never goes back.
+    """
+
+    path: str
+    name: str
+    agent: str | None
+    arguments: str
+    execution: str = ""
+    attempts: int = 0
+    open: int = 0
+    began: int = 0
+    described: bool = False
+    told: int = 0
+    performer: str | None = None
+    fixes: dict[int, int] = attrs.field(factory=dict)
+    base: str = ""
+    started: int = 0
+    used: dict[tuple[str, int], int] = attrs.field(factory=dict)
+    failure: e.StepFailed | None = None
+    decision: e.RecoveryDecided | None = None
+    review: Review | None = None
+
+
+@attrs.define
+class Review:
+    """A question to a person, and the answer once there is one."""
+
+    request: e.ReviewRequested
+    answer: e.ReviewDecided | None = None
+
+
+@attrs.define
+class ExecutionState:
+    """One execution as its events tell it."""
+
+    id: str = ""
+    workflow: str = ""
+    status: str = "running"
+    reason: str = ""
+    epoch: int = 0
+    seq: int = 0
+    runner: str = ""
+    started: float = 0.0
+    ended: float | None = None
+    head: str = ""
+    outcomes: MerkleMap[Entry] = attrs.field(factory=MerkleMap)
+    checkpoints: dict[str, CheckpointRecord] = attrs.field(factory=dict)
+    steps: dict[str, StepRecord] = attrs.field(factory=dict)
+    lanes: dict[str, dict[tuple[int, str], list[tuple[str, int]]]] = attrs.field(factory=dict)
+    effects: dict[str, EffectRecord] = attrs.field(factory=dict)
+    reads: dict[tuple[str, int], dict[tuple[str, str], list[tuple[str, int]]]] = attrs.field(factory=dict)
+    spent: set[str] = attrs.field(factory=set)
+    attributes: dict[str, int] = attrs.field(factory=dict)
+    decided: list[float] = attrs.field(factory=list)
+    rollback: e.RolledBack | None = None
+    compensated: list[str] = attrs.field(factory=list)
+    rollback_due: e.RecoveryDecided | None = None
+    halt_due: e.RecoveryDecided | None = None
+    hint: int = 0
+    review: Review | None = None
+    permits: dict[str, str] = attrs.field(factory=dict)
+    arguments_execution: str = ""
+    arguments_seq: int = 0
+    result_seq: int = 0
+    _requests: dict[tuple[str, str], dict[str, None]] = attrs.field(factory=dict)
+    _slots: dict[str, dict[str, None]] = attrs.field(factory=dict)
+    _lineages: dict[tuple[str, str], list[int]] = attrs.field(factory=dict)
+    _owned: dict[str, dict[str, None]] = attrs.field(factory=dict)
+    _within: dict[str, dict[str, None]] = attrs.field(factory=dict)
+
+    def apply(self, event: e.Event) -> None:
+        """Take the next event in."""
+        assert event.seq == self.seq + 1 or self.seq == 0, f"event {event.seq} after {self.seq}"
+        self.seq, self.epoch = event.seq, event.epoch
+        match event:
+            case e.ExecutionStarted():
+                self.id, self.workflow, self.started = event.execution, event.workflow, event.at
+                self.runner, self.arguments_execution, self.arguments_seq = event.runner, event.execution, event.seq
+            case e.Forked():
+                self._fork(event)
+            case e.StepStarted():
+                self._step_started(event)
+            case e.StepCompleted():
+                self._step_completed(event)
+            case e.StepFailed():
+                self._step_failed(event)
+            case e.CheckpointCommitted():
+                self._checkpoint(event)
+            case e.EffectIntended():
+                self._intended(event)
+            case e.EffectDone():
+                self._done(event)
+            case e.EffectFailed():
+                if event.effect in self.effects:
+                    self.effects[event.effect].state = FAILED if event.definite else UNRESOLVED
+            case e.EffectClaimed():
+                self._claimed(event)
+            case e.EffectResolved():
+                effect = self.effects[event.effect]
+                effect.state = DONE if event.done else FAILED
+                effect.value_seq = event.seq
+            case e.EffectCompensated():
+                self.effects[event.effect].state = COMPENSATED
+                self.compensated.append(event.effect)
+            case e.RecoveryDecided():
+                self._recovery(event)
+            case e.RolledBack():
+                self.rollback, self.rollback_due, self.halt_due, self.compensated = event, None, None, []
+                self.status, self.ended, self.result_seq = "recovering", None, 0
+            case e.RollbackFinished():
+                self._rolled_back(event)
+            case e.ReviewRequested():
+                self.review = Review(event)
+                if event.step in self.steps:
+                    self.steps[event.step].review = self.review
+            case e.ReviewDecided():
+                self._reviewed(event)
+            case e.ExecutionPaused():
+                self.status, self.reason = "paused", event.reason
+            case e.ExecutionResumed():
+                self.status, self.reason, self.runner, self.ended = "running", "", event.runner, None
+            case e.ExecutionCompleted():
+                self.status, self.ended, self.result_seq = "completed", event.at, event.seq
+            case e.ExecutionHalted():
+                self.status, self.ended, self.reason, self.halt_due = "halted", event.at, event.reason, None
+            case e.FixApplied():
+                self.steps[event.step].fixes[event.attempt] = event.seq
+            case e.PolicyViolated() | e.CompensationFailed() | e.PluginFailed():
+                pass
+            case _:
+                assert_never(event)
+
+    def path_to_head(self) -> list[CheckpointRecord]:
+        """Return the checkpoints from the start to the head."""
+        path: list[CheckpointRecord] = []
+        at = self.head
+        while at:
+            path.append(self.checkpoints[at])
+            at = self.checkpoints[at].parent
+        return path[::-1]
+
+    def find_checkpoint(self, given: str) -> CheckpointRecord | None:
+        """Return the newest checkpoint on the path that `given` names: a step's name or path, agent/step, or an id."""
+        for point in reversed(self.path_to_head()):
+            names = (point.name, point.step, f"{point.agent}/{point.name}", point.id)
+            if given in names:
+                return self._outside(point)
+        return None
+
+    def before(self, path: str) -> CheckpointRecord | None:
+        """Return the checkpoint that was the head when the step's latest attempt began, as far as it is on the path."""
+        step = self.steps[path]
+        on_path = [point for point in self.path_to_head() if point.seq < step.began]
+        return self._outside(on_path[-1]) if on_path else None
+
+    def _outside(self, point: CheckpointRecord) -> CheckpointRecord:
+        """A checkpoint inside an outer step means that one's start: its other attempts cannot be entered halfway."""
+        outermost = point.step.split("/", 1)[0]
+        if "/" not in point.step or outermost not in self.steps:
+            return point
+        return self.before(outermost) or point
+
+    def requests(self, name: str, fingerprint: str) -> list[EffectRecord]:
+        """Return the effects of that name with that fingerprint."""
+        return [self.effects[one] for one in self._requests.get((name, fingerprint), ())]
+
+    def at_slot(self, slot: str) -> list[EffectRecord]:
+        """Return the effects that were performed in that slot, oldest first."""
+        return [self.effects[one] for one in self._slots.get(slot, ())]
+
+    def incarnations(self, name: str, lineage: str) -> list[int]:
+        """Return the incarnations of an effect that there have been."""
+        return self._lineages.get((name, lineage), [])
+
+    def of_step(self, path: str) -> list[EffectRecord]:
+        """Return the effects that a step performed or claimed, in any attempt."""
+        return [self.effects[one] for one in self._owned.get(path, ())]
+
+    def within(self, transaction: str) -> list[EffectRecord]:
+        """Return the effects inside a transaction."""
+        return [self.effects[one] for one in self._within.get(transaction, ())]
+
+    def _fork(self, event: e.Forked) -> None:
+        """Become a new execution at the checkpoint: the fold up to here was the source's."""
+        target = self.checkpoints[event.checkpoint]
+        for step in self.steps.values():
+            step.failure = step.decision = step.review = None
+        for effect in self.effects.values():
+            # What the source did stays the source's: this execution can neither claim nor compensate it.
+            effect.abandoned, effect.owner = True, (effect.step, effect.attempt)
+        self._cut(target)
+        self.id, self.workflow, self.started = event.execution, event.workflow, event.at
+        self.status, self.ended, self.reason, self.runner = "paused", None, f"forked from {event.source}", ""
+        self.rollback = self.rollback_due = self.halt_due = self.review = None
+        self.hint = self.result_seq = 0
+
+    def _step_started(self, event: e.StepStarted) -> None:
+        step = self.steps.get(event.step)
+        if step is None:
+            step = self.steps[event.step] = StepRecord(event.step, event.name, event.agent, event.arguments)
+        step.execution, step.arguments, step.base = self.id, event.arguments, event.base
+        step.attempts, step.open, step.started = max(step.attempts, event.attempt), event.attempt, event.seq
+        step.began, step.described = step.began or event.seq, event.digest is not None
+        step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
+        if self.status == "recovering":
+            self.status = "running"
+        if event.initial and event.agent is not None:
+            self.attributes.setdefault(event.agent, event.seq)
+        self._release(event.step, event.attempt)
+        if event.step:
+            lane = self.lanes.setdefault(event.scope, {}).setdefault((event.scope_attempt, event.lane), [])
+            if all(event.step != path for path, _ in lane):
+                lane.append((event.step, event.seq))
+
+    def _release(self, path: str, attempt: int) -> None:
+        """The effects of a step's other attempts stand without an owner: this attempt may claim them."""
+        for effect in self.of_step(path):
+            if effect.owner is not None and effect.owner[0] == path and effect.owner[1] != attempt:
+                effect.owner = None
+
+    def _step_completed(self, event: e.StepCompleted) -> None:
+        step = self.steps[event.step]
+        step.open, step.failure, step.decision, step.review = 0, None, None, None
+        if self.status == "recovering":
+            self.status = "running"
+        kind = "skipped" if event.skipped else "completed"
+        for path in event.dropped:
+            self.outcomes = self.outcomes.without(path)
+        self._enter(event.step, Entry(kind, event.digest or "", event.seq, step.name, step.arguments, self.id))
+        for key in event.unowned:
+            self.effects[key].owner = None
+        # The reads of a finished step are never asked for again.
+        self.reads.pop((event.step, event.attempt), None)
+
+    def _step_failed(self, event: e.StepFailed) -> None:
+        step = self.steps[event.step]
+        step.open, step.failure, step.decision = 0, event, None
+        self._release(event.step, 0)
+        if event.final:
+            self._enter(event.step, Entry("failed", event.digest or "", event.seq, step.name, step.arguments, self.id))
+
+    def _enter(self, path: str, entry: Entry) -> None:
+        self.outcomes = self.outcomes.with_entry(path, entry, f"{entry.kind}:{entry.digest}")
+
+    def _checkpoint(self, event: e.CheckpointCommitted) -> None:
+        if event.saves == "state":
+            self._enter(event.step, Entry("saved", event.digest or "", event.seq, event.name, "", self.id))
+        elif event.saves == "attributes":
+            path = f"@{event.agent}"
+            self._enter(path, Entry("attributes", event.digest or "", event.seq, path, "", self.id))
+        self.checkpoints[event.checkpoint] = CheckpointRecord(
+            event.checkpoint, event.parent, event.step, event.name, event.agent, event.seq, event.at,
+            event.position, self.outcomes,
+        )  # fmt: skip
+        self.head = event.checkpoint
+
+    def _intended(self, event: e.EffectIntended) -> None:
+        if event.kind == COMPENSATION:
+            return
+        if event.within is not None and event.within in self.effects:
+            # The transaction has declared effects, so it is not itself one.
+            self.effects[event.within].dissolved = True
+        self._requests.setdefault((event.name, event.fingerprint), {})[event.effect] = None
+        self._slots.setdefault(event.slot, {})[event.effect] = None
+        self._lineages.setdefault((event.name, event.lineage), []).append(event.incarnation)
+        self._owned.setdefault(event.step, {})[event.effect] = None
+        if event.within is not None:
+            self._within.setdefault(event.within, {})[event.effect] = None
+        self.spent.update(event.credentials)
+        self.effects[event.effect] = EffectRecord(
+            event.effect, event.name, event.kind, event.slot, event.step, event.attempt, event.key,
+            event.fingerprint, event.arguments, event.lineage, event.incarnation, event.keyed, event.seq,
+            within=event.within, owner=(event.step, event.attempt),
+        )  # fmt: skip
+
+    def _done(self, event: e.EffectDone) -> None:
+        if event.kind == READ:
+            reads = self.reads.setdefault((event.step, event.attempt), {})
+            reads.setdefault((event.name, event.arguments), []).append((self.id, event.seq))
+        elif event.effect in self.effects:
+            effect = self.effects[event.effect]
+            effect.state, effect.value_seq = DONE, event.seq
+
+    def _claimed(self, event: e.EffectClaimed) -> None:
+        effect = self.effects[event.effect]
+        effect.owner, effect.claimed_seq = (event.step, event.attempt), event.seq
+        self._owned.setdefault(event.step, {})[event.effect] = None
+
+    def _recovery(self, event: e.RecoveryDecided) -> None:
+        step = self.steps.get(event.step)
+        if step is not None:
+            step.decision = event
+            step.used[event.source, event.rung] = step.used.get((event.source, event.rung), 0) + 1
+            step.review = None
+        self.decided.append(event.at)
+        self.status = "recovering"
+        if event.strategy == "rollback":
+            self.rollback_due = event
+        elif event.strategy == "halt":
+            self.halt_due = event
+
+    def _rolled_back(self, event: e.RollbackFinished) -> None:
+        assert self.rollback is not None
+        self._cut(self.checkpoints[event.target])
+        self.hint = self.rollback.failure
+        self.rollback = self.review = None
+        self.status = "running"
+
+    def _cut(self, target: CheckpointRecord) -> None:
+        """Make `target` the head; what came after it is off the path, and its claims die with it."""
+        self.head, self.outcomes = target.id, target.outcomes
+        for lanes in self.lanes.values():
+            for key, lane in lanes.items():
+                lanes[key] = [(path, seq) for path, seq in lane if seq <= target.seq]
+        for step in self.steps.values():
+            step.open = 0 if step.started > target.seq else step.open
+            step.began = 0 if step.began > target.seq else step.began
+            step.review = None
+        for reads in self.reads.values():
+            for request, answers in reads.items():
+                reads[request] = [(execution, seq) for execution, seq in answers if seq <= target.seq]
+        for effect in self.effects.values():
+            if effect.seq > target.seq or effect.claimed_seq > target.seq:
+                effect.owner = None
+        self.permits.clear()
+
+    def _reviewed(self, event: e.ReviewDecided) -> None:
+        if self.review is None or self.review.request.review != event.review:
+            return
+        self.review.answer = event
+        if self.review.request.slot is not None and event.action in ("reuse", "perform"):
+            self.permits[self.review.request.slot] = event.action

@@ -1,0 +1,336 @@
+"""Every exception that Omium raises on purpose.
+
+Each has a stable `code`, its fields are the facts, and its text is one sentence. All derive from `OmiumError`:
+
+    OmiumError
+    ├── UsageError              the program or the command line asks for something that cannot be
+    ├── ConditionFailed         `require(...)` did not hold
+    ├── Hallucination           raised by user code: a model made something up
+    ├── NotDone                 raised by user code: the effect certainly did not happen
+    ├── StepError               a recorded failure whose own type cannot be restored
+    ├── StoreError              the store cannot be opened, read or written
+    │   ├── SchemaTooNew
+    │   └── Corrupted
+    ├── Unstorable              a value that a fresh process could not restore
+    ├── UnknownType             a recorded value whose class is not declared here
+    ├── ExecutionFenced         another runner took the execution over
+    ├── ExecutionBusy           a living runner has the execution
+    ├── UnknownExecution        no execution has this id
+    ├── UnknownCheckpoint       no checkpoint on the path to the head has this name
+    ├── Diverged                the code asked for something else than the record has
+    ├── RollbackRefused         nothing was changed
+    ├── ReviewRefused           the answer does not fit what is asked, or came too late
+    ├── ExecutionPaused         at the boundary: a person must decide
+    ├── ExecutionHalted         at the boundary: stopped for good
+    ├── ExecutionRolledBack     at the boundary: a `with` body that cannot be entered again
+    └── PluginError
+        └── MissingExtra
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+__all__ = [
+    "ConditionFailed",
+    "Corrupted",
+    "Diverged",
+    "ExecutionBusy",
+    "ExecutionFenced",
+    "ExecutionHalted",
+    "ExecutionPaused",
+    "ExecutionRolledBack",
+    "Hallucination",
+    "MissingExtra",
+    "NotDone",
+    "OmiumError",
+    "PluginError",
+    "ReviewRefused",
+    "RollbackRefused",
+    "SchemaTooNew",
+    "StepError",
+    "StoreError",
+    "UnknownCheckpoint",
+    "UnknownExecution",
+    "UnknownType",
+    "Unstorable",
+    "UsageError",
+]
+
+
+class OmiumError(Exception):
+    """What every error of Omium is; `code` is stable and can be looked up in the documentation."""
+
+    code: ClassVar[str] = "omium"
+
+
+@attrs.define
+class UsageError(OmiumError):
+    """The program or the command line asks for something that cannot be."""
+
+    code: ClassVar[str] = "usage"
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.define
+class ConditionFailed(OmiumError):
+    """A condition given to `require` did not hold."""
+
+    code: ClassVar[str] = "condition-failed"
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.define
+class Hallucination(OmiumError):
+    """A model made something up; raised by user code that noticed."""
+
+    code: ClassVar[str] = "hallucination"
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.define
+class NotDone(OmiumError):
+    """Raised inside an effect that certainly did not happen, so that it may be done again."""
+
+    code: ClassVar[str] = "not-done"
+    message: str = "the effect did not happen"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.define
+class StepError(OmiumError):
+    """A recorded failure of a step whose own exception type cannot be restored."""
+
+    code: ClassVar[str] = "step-error"
+    step: str
+    type_name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"step `{self.step}` failed with `{self.type_name}`: {self.message}"
+
+
+@attrs.define
+class StoreError(OmiumError):
+    """The store cannot be opened, read or written; what had been committed is still there."""
+
+    code: ClassVar[str] = "store"
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@attrs.define
+class SchemaTooNew(StoreError):
+    """The store was written by a newer Omium."""
+
+    code: ClassVar[str] = "schema-too-new"
+    message: str
+    found: int = 0
+    known: int = 0
+
+
+@attrs.define
+class Corrupted(StoreError):
+    """Stored bytes are not what was written; nothing read from them is used."""
+
+    code: ClassVar[str] = "corrupted"
+    message: str
+    execution: str = ""
+    seq: int = 0
+
+
+@attrs.define
+class Unstorable(OmiumError):
+    """A value that a fresh process could not restore, and where it is (`$.items[3].socket`)."""
+
+    code: ClassVar[str] = "unstorable"
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"`{self.path}` cannot be stored: {self.reason}"
+
+
+@attrs.define
+class UnknownType(OmiumError):
+    """A recorded value whose class this program does not declare."""
+
+    code: ClassVar[str] = "unknown-type"
+    tag: str
+
+    def __str__(self) -> str:
+        return (
+            f"a recorded value is a `{self.tag}`, which this program does not declare; "
+            f"declare the step that gives it, or call `omium.register` with the class"
+        )
+
+
+@attrs.define
+class ExecutionFenced(OmiumError):
+    """Another runner took the execution over; this one stopped without touching anything."""
+
+    code: ClassVar[str] = "execution-fenced"
+    execution: str
+
+    def __str__(self) -> str:
+        return f"execution `{self.execution}` was taken over by another runner; see `omium show {self.execution}`"
+
+
+@attrs.define
+class ExecutionBusy(OmiumError):
+    """A living runner has the execution."""
+
+    code: ClassVar[str] = "execution-busy"
+    execution: str
+    runner: str
+
+    def __str__(self) -> str:
+        return f"execution `{self.execution}` is being run by `{self.runner}`; wait for it, or stop that process"
+
+
+@attrs.define
+class UnknownExecution(OmiumError):
+    """No execution in the store has this id or prefix, or several have it."""
+
+    code: ClassVar[str] = "unknown-execution"
+    given: str
+    candidates: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.candidates:
+            listed = ", ".join(f"`{one}`" for one in self.candidates)
+            return f"`{self.given}` does not name one execution; did you mean {listed}?"
+        return f"there is no execution `{self.given}`; `omium list` shows those that are there"
+
+
+@attrs.define
+class UnknownCheckpoint(OmiumError):
+    """No checkpoint on the path to the head has this name, or several start with it."""
+
+    code: ClassVar[str] = "unknown-checkpoint"
+    execution: str
+    given: str
+    candidates: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        known = ", ".join(f"`{one}`" for one in self.candidates) or "none"
+        return f"there is no checkpoint `{self.given}` on the path of `{self.execution}`; it has {known}"
+
+
+@attrs.define
+class Diverged(OmiumError):
+    """The code asked for something else than the record has; nothing was done."""
+
+    code: ClassVar[str] = "diverged"
+    step: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"at `{self.step}` the record has {self.expected}, but the code asks for {self.found}; "
+            f'restore the code, roll back to before it, or use `on_divergence="rerun"`'
+        )
+
+
+@attrs.define
+class RollbackRefused(OmiumError):
+    """The rollback could not be done as a whole, so nothing was changed."""
+
+    code: ClassVar[str] = "rollback-refused"
+    execution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"execution `{self.execution}` was not rolled back, nothing was changed: {self.reason}"
+
+
+@attrs.define
+class ReviewRefused(OmiumError):
+    """An answer that does not fit what is asked, or that was given to another state than the present one."""
+
+    code: ClassVar[str] = "review-refused"
+    execution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the answer for `{self.execution}` was not taken: {self.reason}"
+
+
+@attrs.define
+class ExecutionPaused(OmiumError):
+    """The execution waits for a person; any later process can resume it."""
+
+    code: ClassVar[str] = "execution-paused"
+    execution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"execution `{self.execution}` is paused: {self.reason}; see `omium show {self.execution}`"
+
+
+@attrs.define
+class ExecutionHalted(OmiumError):
+    """The execution was stopped for good; everything is kept."""
+
+    code: ClassVar[str] = "execution-halted"
+    execution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"execution `{self.execution}` was halted: {self.reason}; see `omium show {self.execution}`"
+
+
+@attrs.define
+class ExecutionRolledBack(OmiumError):
+    """A `with omium.execution(...)` body was rolled back; enter it again with the same id to go on."""
+
+    code: ClassVar[str] = "execution-rolled-back"
+    execution: str
+    checkpoint: str
+
+    def __str__(self) -> str:
+        return (
+            f"execution `{self.execution}` was rolled back to `{self.checkpoint}`; "
+            f"enter it again with the same id to go on"
+        )
+
+
+@attrs.define
+class PluginError(OmiumError):
+    """A plugin that cannot be used, and why."""
+
+    code: ClassVar[str] = "plugin"
+    plugin: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"plugin `{self.plugin}` {self.message}"
+
+
+@attrs.define
+class MissingExtra(PluginError):
+    """A plugin whose packages are not installed."""
+
+    code: ClassVar[str] = "missing-extra"
+    plugin: str
+    message: str = "needs packages that are not installed"
+    extra: str = ""
+
+    def __str__(self) -> str:
+        return f"plugin `{self.plugin}` {self.message}; run: pip install 'omium[{self.extra}]'"

@@ -1,0 +1,1 @@
+"""The journal: what is recorded of an execution, and how it is written down."""

@@ -1,0 +1,121 @@
+"""The canonical form of a value, which its digest is taken of: the same for equal values, whatever their order.
+
+It is only hashed, never read back, so it needs to tell values apart and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+import msgpack  # type: ignore[import-untyped]  # it ships no types
+
+from omium_core.journal.forms import DEPTH_MAX, FROZENSET, MODEL, PLAIN, SET, Refused
+from omium_core.journal.types import name_of
+
+__all__ = ["Canon", "pack_canonical"]
+
+CANON_DEPTH_MAX: Final = 100
+"""What is nested deeper counts as opaque; a fixed bound, so that a digest never depends on the caller's stack."""
+
+_TEXT_ONLY: Final = frozenset({str})
+_PACKING: Final[Mapping[str, Any]] = {
+    "strict_types": True,
+    "use_bin_type": True,
+    "unicode_errors": "surrogatepass",
+}
+_MARKS: Final = tuple(msgpack.ExtType(code, b"") for code in range(64))
+_PAIRS: Final = msgpack.ExtType(64, b"")
+_OPAQUE: Final = msgpack.ExtType(65, b"")
+_NAN: Final = msgpack.ExtType(66, b"")
+_INT: Final = 67
+
+
+class _Cycle(Exception):
+    """A value was met inside itself; caught where that value is."""
+
+
+@attrs.define
+class Canon:
+    """Makes one value canonical: plain lists, scalars and dicts with sorted keys; a mark tells what a list stands for.
+
+    A mark is an extension type, which no value of a user's can be.
+    """
+
+    _parts_of: Callable[[Any], tuple[int, Any]]
+    storable: bool = attrs.field(default=True, init=False)
+    _active: set[int] = attrs.field(factory=set, init=False)
+    _objects: int = attrs.field(default=0, init=False)
+
+    def of(self, value: Any) -> Any:
+        """Give the canonical form of a value."""
+        cls = type(value)
+        if cls in PLAIN:
+            return value
+        if cls is float:
+            return value if value == value else _NAN
+        key = id(value)
+        if key in self._active:
+            raise _Cycle(key)
+        if len(self._active) >= CANON_DEPTH_MAX:
+            return self._opaque(cls)
+        self._active.add(key)
+        try:
+            return self._inside(cls, value)
+        except _Cycle as cycle:
+            # All of a value that contains itself is opaque, from where it was entered; looking into it from each of
+            # its parts would take forever where many refer to many.
+            if cycle.args[0] != key:
+                raise
+            return self._opaque(cls)
+        except Refused:
+            return self._opaque(cls)
+        finally:
+            self._active.discard(key)
+
+    def _inside(self, cls: type, value: Any) -> Any:
+        if cls is list:
+            return [self.of(one) for one in value]
+        if cls is dict:
+            return self._dict(value)
+        if self._objects >= DEPTH_MAX:
+            return self._opaque(cls)
+        self._objects += 1
+        try:
+            return self._object(cls, value)
+        finally:
+            self._objects -= 1
+
+    def _object(self, cls: type, value: Any) -> Any:
+        if cls is set or cls is frozenset:
+            return [_MARKS[SET if cls is set else FROZENSET], *sorted(pack_canonical(self.of(one)) for one in value)]
+        code, parts = self._parts_of(value)
+        if code == MODEL:
+            # Models are equal whether a value was given or is the default, so what was given does not count.
+            parts = parts[:4]
+        return [_MARKS[code], self.of(parts)]
+
+    def _dict(self, value: dict[Any, Any]) -> Any:
+        if set(map(type, value)) <= _TEXT_ONLY:
+            return {key: self.of(value[key]) for key in sorted(value)}
+        pairs = [[pack_canonical(self.of(key)), self.of(one)] for key, one in value.items()]
+        return [_PAIRS, *sorted(pairs, key=_first)]
+
+    def _opaque(self, cls: type) -> Any:
+        self.storable = False
+        return [_OPAQUE, f"opaque:{name_of(cls)}"]
+
+
+def _first(pair: list[Any]) -> Any:
+    return pair[0]
+
+
+def pack_canonical(value: Any) -> bytes:
+    """Give the bytes of a canonical form."""
+    packed: bytes = msgpack.Packer(default=_large_int, **_PACKING).pack(value)
+    return packed
+
+
+def _large_int(value: int) -> Any:
+    return msgpack.ExtType(_INT, b"%x" % value)

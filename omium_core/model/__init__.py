@@ -1,0 +1,1 @@
+"""Immutable values: what the engine, the journal and the projections speak about."""

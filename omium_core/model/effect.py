@@ -1,0 +1,93 @@
+"""What an effect is: its kind, and what is known of one that was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+
+import attrs
+
+__all__ = [
+    "COMPENSABLE",
+    "COMPENSATION",
+    "IDEMPOTENT",
+    "IRREVERSIBLE",
+    "READ",
+    "EffectRecord",
+    "effect_id",
+    "provider_key",
+]
+
+READ = "read"
+IDEMPOTENT = "idempotent"
+COMPENSABLE = "compensable"
+IRREVERSIBLE = "irreversible"
+COMPENSATION = "compensation"
+
+INTENDED = "intended"
+DONE = "done"
+FAILED = "failed"
+UNRESOLVED = "unresolved"
+COMPENSATED = "compensated"
+
+# The kinds that a transaction's own effect and a declared effect can have beside `read`.
+STANDING = (INTENDED, DONE, UNRESOLVED)
+
+
+@attrs.define
+class EffectRecord:
+    """One incarnation of an effect that is not a read, folded from the journal.
+
+    `owner` is the step and attempt whose outcome includes it: the one that performed or claimed it. It is None for an
+    effect that stands without an owner and may be claimed.
+    """
+
+    id: str
+    name: str
+    kind: str
+    slot: str
+    step: str
+    attempt: int
+    key: str
+    fingerprint: str
+    arguments: str
+    lineage: str
+    incarnation: int
+    keyed: bool
+    seq: int
+    state: str = INTENDED
+    within: str | None = None
+    owner: tuple[str, int] | None = None
+    claimed_seq: int = 0
+    value_seq: int = 0
+    dissolved: bool = False
+    abandoned: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """True while it happened or may have happened, and was not undone."""
+        return self.state in STANDING and not self.dissolved
+
+    @property
+    def uncertain(self) -> bool:
+        """True while nobody knows whether it happened."""
+        return self.state in (INTENDED, UNRESOLVED) and not self.dissolved
+
+
+def effect_id(execution: str, name: str, lineage: str, incarnation: int) -> str:
+    """Name one incarnation of an effect within all executions."""
+    return "eff_" + _hash(execution, name, lineage, incarnation)[:24]
+
+
+def provider_key(execution: str, lineage: str, incarnation: int, *, keyed: bool) -> str:
+    """Return the idempotency key that the provider gets: the user's own where there is one.
+
+    It never depends on the epoch, the attempt or the content, so a repeated request is recognised; it changes with the
+    incarnation, so that an effect that was compensated can be performed again.
+    """
+    if keyed:
+        return lineage if incarnation == 0 else f"{lineage}~{incarnation}"
+    return "omk_" + _hash(execution, lineage, incarnation)[:32]
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()

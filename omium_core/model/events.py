@@ -1,0 +1,382 @@
+"""What happened to an execution: the immutable events that its journal holds.
+
+An event is a header (plain fields, stored as one line of JSON) and at most one body (a value, stored apart and hashed
+as stored). Status, the command line's trees, metrics and audit reports are projections of events.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import attrs
+
+from omium_core.model.body import Body
+
+__all__ = [
+    "EVENT_TYPES",
+    "CheckpointCommitted",
+    "CompensationFailed",
+    "EffectClaimed",
+    "EffectCompensated",
+    "EffectDone",
+    "EffectFailed",
+    "EffectIntended",
+    "EffectResolved",
+    "Event",
+    "ExecutionCompleted",
+    "ExecutionHalted",
+    "ExecutionPaused",
+    "ExecutionResumed",
+    "ExecutionStarted",
+    "FixApplied",
+    "Forked",
+    "PluginFailed",
+    "PolicyViolated",
+    "RecoveryDecided",
+    "ReviewDecided",
+    "ReviewRequested",
+    "RollbackFinished",
+    "RolledBack",
+    "StepCompleted",
+    "StepFailed",
+    "StepStarted",
+]
+
+
+@attrs.frozen(kw_only=True)
+class _Event:
+    """What all events have. `seq` counts from 1 in an execution, `at` is seconds since the epoch, UTC.
+
+    `body` is the value's stored form; of an event that was read back it is None, and `digest` still names it.
+    """
+
+    body: Body | None = None
+    digest: str | None = None
+    size: int = 0
+    seq: int = 0
+    epoch: int = 0
+    at: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class ExecutionStarted(_Event):
+    """The first event. Body: `{"arguments": {name: value}}`."""
+
+    execution: str
+    workflow: str
+    arguments: str = ""
+    runner: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Forked(_Event):
+    """The first event of an execution that starts from a checkpoint of another; the chain goes on from that one's."""
+
+    execution: str
+    workflow: str
+    source: str
+    checkpoint: str
+    source_seq: int
+
+
+@attrs.frozen(kw_only=True)
+class StepStarted(_Event):
+    """An attempt begins, at the head `base`; it is told the violations of the `StepFailed` with seq `told`.
+
+    `initial`: the body has the agent's attributes as they were first seen. Body: `{"arguments", "attributes"}` as far
+    as they are storable, `{"opaque"}` names the types of the others.
+    """
+
+    step: str
+    name: str
+    attempt: int
+    arguments: str
+    scope: str = ""
+    scope_attempt: int = 1
+    lane: str = ""
+    base: str = ""
+    agent: str | None = None
+    kind: str = "step"
+    performer: str | None = None
+    told: int = 0
+    initial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StepCompleted(_Event):
+    """The outcome held. Body: the value. `unowned` effects of earlier attempts stand without an owner."""
+
+    step: str
+    attempt: int
+    skipped: bool = False
+    corrected: bool = False
+    unowned: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class StepFailed(_Event):
+    """An attempt failed. `final`: the failure is the step's outcome and reaches the workflow.
+
+    Body: `{"message", "error", "violations", "value"}`; `value` is the outcome that a rule refused, when it is known.
+    """
+
+    step: str
+    attempt: int
+    kind: str
+    where: str | None = None
+    final: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PolicyViolated(_Event):
+    """A rule was broken. Body: `{"message", "values"}`."""
+
+    step: str
+    attempt: int
+    rule: str
+    where: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointCommitted(_Event):
+    """A validated state; `root` is the Merkle root of the whole of it.
+
+    Body: the saved state of a `Checkpoint` block (`saves` is "state"), or the agent's saved attributes ("attributes").
+    """
+
+    checkpoint: str
+    parent: str
+    step: str
+    name: str
+    root: str
+    agent: str | None = None
+    saves: str | None = None
+    position: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class EffectIntended(_Event):
+    """An effect that is not a read is about to be performed; durable BEFORE it is. Body: `{"arguments"}`."""
+
+    effect: str
+    name: str
+    step: str
+    attempt: int
+    slot: str
+    kind: str
+    key: str
+    fingerprint: str
+    arguments: str
+    incarnation: int = 0
+    lineage: str = ""
+    keyed: bool = False
+    within: str | None = None
+    of: str | None = None
+    credentials: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class EffectDone(_Event):
+    """An effect happened. Body of a read: `{"arguments", "value"}`; of any other: the value."""
+
+    effect: str
+    name: str
+    step: str
+    attempt: int
+    kind: str
+    slot: str = ""
+    arguments: str = ""
+    model: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class EffectFailed(_Event):
+    """An effect raised. `definite`: it certainly did not happen; else it is unresolved. Body: `{"message", "error"}`."""
+
+    effect: str
+    name: str
+    step: str
+    attempt: int
+    kind: str
+    definite: bool
+
+
+@attrs.frozen(kw_only=True)
+class EffectClaimed(_Event):
+    """A standing effect answers a later request for the same."""
+
+    effect: str
+    step: str
+    attempt: int
+    slot: str
+
+
+@attrs.frozen(kw_only=True)
+class EffectResolved(_Event):
+    """What became of an unresolved effect, and who says so (`check`, `sent again`, or a person). Body: the value."""
+
+    effect: str
+    done: bool
+    by: str
+
+
+@attrs.frozen(kw_only=True)
+class EffectCompensated(_Event):
+    """An effect was undone in meaning."""
+
+    effect: str
+    key: str
+
+
+@attrs.frozen(kw_only=True)
+class CompensationFailed(_Event):
+    """An effect could not be undone, this time or (`final`) for good. Body: `{"message", "error"}`."""
+
+    effect: str
+    key: str
+    attempt: int
+    final: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class RecoveryDecided(_Event):
+    """What is done about a failure: which rung of which ladder, with the values that were used."""
+
+    step: str
+    attempt: int
+    failure: str
+    strategy: str
+    rung: int
+    source: str
+    target: str | None = None
+    delay_s: float | None = None
+    channel: str | None = None
+    values: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class RolledBack(_Event):
+    """The head goes back; from here on an older runner can append nothing. `failure` is the seq of what led to it."""
+
+    origin: str
+    target: str
+    reason: str
+    by: str
+    failure: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RollbackFinished(_Event):
+    """Everything behind the new head is compensated, or named in `standing`."""
+
+    target: str
+    compensated: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ReviewRequested(_Event):
+    """A person must decide. Body: `{"question", "choices": [{"action", "label"}], "evidence"}`."""
+
+    review: str
+    step: str
+    kind: str
+    head: str
+    attempt: int = 0
+    effect: str | None = None
+    slot: str | None = None
+    role: str | None = None
+    deadline: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReviewDecided(_Event):
+    """What a person decided. Body: `{"edit", "set", "value"}`."""
+
+    review: str
+    action: str
+    by: str
+    reason: str
+    head: str
+
+
+@attrs.frozen(kw_only=True)
+class FixApplied(_Event):
+    """An approved fix reaches an attempt. Body: the fix."""
+
+    step: str
+    attempt: int
+    review: str
+
+
+@attrs.frozen(kw_only=True)
+class ExecutionPaused(_Event):
+    """No process has the execution until somebody resumes it."""
+
+    reason: str
+    review: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ExecutionResumed(_Event):
+    """A runner took the execution over; from here on the one before can append nothing."""
+
+    runner: str
+
+
+@attrs.frozen(kw_only=True)
+class ExecutionCompleted(_Event):
+    """The workflow returned. Body: its value."""
+
+    unowned: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ExecutionHalted(_Event):
+    """The execution was stopped for good; everything is kept."""
+
+    reason: str
+    step: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PluginFailed(_Event):
+    """A plugin raised; the workflow went on without it."""
+
+    plugin: str
+    hook: str
+    message: str
+
+
+Event: TypeAlias = (
+    ExecutionStarted
+    | Forked
+    | StepStarted
+    | StepCompleted
+    | StepFailed
+    | PolicyViolated
+    | CheckpointCommitted
+    | EffectIntended
+    | EffectDone
+    | EffectFailed
+    | EffectClaimed
+    | EffectResolved
+    | EffectCompensated
+    | CompensationFailed
+    | RecoveryDecided
+    | RolledBack
+    | RollbackFinished
+    | ReviewRequested
+    | ReviewDecided
+    | FixApplied
+    | ExecutionPaused
+    | ExecutionResumed
+    | ExecutionCompleted
+    | ExecutionHalted
+    | PluginFailed
+)
+
+EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__args__}

@@ -1,0 +1,64 @@
+"""A failure: the fact that a step's outcome needs recovery, with its kind and its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+__all__ = ["KINDS", "UNSWALLOWABLE", "Failure", "Violation"]
+
+KINDS = (
+    "violation",
+    "hallucination",
+    "specification",
+    "misalignment",
+    "state_sync",
+    "tool_invocation",
+    "communication",
+    "verification",
+    "timeout",
+    "rate_limited",
+    "budget_exceeded",
+    "handoff_rejected",
+    "replay_diverged",
+    "crashed",
+    "effect_conflict",
+    "effect_unresolved",
+    "error",
+)
+"""The kinds Omium knows; the set is open, plugins add names."""
+
+UNSWALLOWABLE = frozenset({"replay_diverged", "effect_conflict", "effect_unresolved"})
+"""Kinds that a ladder takes only when it names them."""
+
+
+@attrs.frozen
+class Violation:
+    """A broken rule: its name, what it says in words, where it stands (`file:line`), and the values that broke it."""
+
+    rule: str
+    message: str
+    where: str | None = None
+    values: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data for a journal body."""
+        return {"rule": self.rule, "message": self.message, "where": self.where, "values": dict(self.values)}
+
+
+@attrs.frozen
+class Failure:
+    """How an attempt failed.
+
+    `blocking` says that the outcome may not reach user code even if no ladder takes the failure. `evidence` is what the
+    journal keeps: message, error type and arguments, violations, and the refused value when it is known.
+    """
+
+    kind: str
+    message: str
+    where: str | None = None
+    violations: tuple[Violation, ...] = ()
+    evidence: Mapping[str, Any] = attrs.field(factory=dict)
+    blocking: bool = False

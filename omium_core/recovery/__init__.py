@@ -1,0 +1,1 @@
+"""What is done about failures: kinds, ladders, backoff."""

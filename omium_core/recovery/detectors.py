@@ -1,0 +1,81 @@
+"""From an exception to a failure: its kind, its place in the user's code, and the evidence that is kept."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from omium_core.errors import ConditionFailed, Hallucination, OmiumError, Unstorable, UsageError
+from omium_core.model.failure import Failure, Violation
+
+__all__ = ["classify", "kind_of", "violation_of", "where_of"]
+
+TEXT_MAX = 2_000
+_OWN = ("omium", "omium_core", "omium_policy")
+
+
+def classify(error: BaseException, *, models: int, storable: Callable[[Any], bool]) -> Failure:
+    """Return the failure that an exception means; `models` is how many model calls the attempt made."""
+    kind = kind_of(error, models=models)
+    where = where_of(error)
+    message = _text(error)
+    violations = (violation_of(error),) if isinstance(error, AssertionError | ConditionFailed | Hallucination) else ()
+    args = list(error.args) if storable(list(error.args)) else None
+    evidence: Mapping[str, Any] = {
+        "kind": kind,
+        "message": message,
+        "error": {"type": _type_name(error), "args": args},
+        "violations": [one.as_data() for one in violations],
+    }
+    return Failure(kind, message, where, violations, evidence)
+
+
+def kind_of(error: BaseException, *, models: int = 0) -> str:
+    """Return the failure kind; an exception class can say its own in `failure_kind`."""
+    own = getattr(error, "failure_kind", None)
+    if isinstance(own, str):
+        return own
+    match error:
+        case Hallucination():
+            return "hallucination"
+        case AssertionError() | ConditionFailed():
+            return "hallucination" if models else "violation"
+        case UsageError() | Unstorable():
+            return "specification"
+        case TimeoutError():
+            return "timeout"
+    # On Python 3.10 these two are not the built-in one; frameworks bring others of the same name.
+    if "Timeout" in type(error).__name__:
+        return "timeout"
+    if getattr(error, "status_code", None) == 429 or "RateLimit" in type(error).__name__:
+        return "rate_limited"
+    return "error"
+
+
+def violation_of(error: BaseException, rule: str | None = None) -> Violation:
+    """Return the violation that a broken assertion or condition is."""
+    where = where_of(error)
+    return Violation(rule or (where or type(error).__name__), _text(error), where)
+
+
+def where_of(error: BaseException) -> str | None:
+    """Return the innermost `file:line` of the user's own code that the exception passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if not _is_ours(one.filename)]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
+
+
+def _is_ours(filename: str) -> bool:
+    parts = Path(filename).parts
+    return any(part in _OWN for part in parts[-4:-1]) and "demo" not in parts
+
+
+def _text(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…"
+
+
+def _type_name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"

@@ -1,0 +1,204 @@
+"""Ladders: strategies in order, bounded, ending in a terminal one. Which rung is next is decided here, without I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+
+from omium_core.errors import UsageError
+from omium_core.model.failure import UNSWALLOWABLE
+
+__all__ = [
+    "AtMost",
+    "Backoff",
+    "Compensate",
+    "Fallback",
+    "Halt",
+    "Ladder",
+    "Notify",
+    "Pause",
+    "Recovery",
+    "Retry",
+    "Rollback",
+    "Rung",
+    "Skip",
+    "seconds",
+]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_BACKOFF = re.compile(r"\s*(constant|linear|exponential)\s*\(([^)]*)\)\s*")
+
+
+def seconds(duration: str | float) -> float:
+    """Return a duration such as `"250ms"`, `"10s"` or `"4h"` in seconds; a number is seconds already."""
+    if isinstance(duration, int | float):
+        return float(duration)
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise UsageError(f"`{duration}` is not a duration; write it like `250ms`, `10s`, `5m` or `4h`")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+@attrs.frozen
+class Backoff:
+    """How long to wait before further attempts, with full jitter unless said otherwise."""
+
+    shape: str = "exponential"
+    first_s: float = 1.0
+    max_s: float = 10.0
+    factor: float = 2.0
+    jitter: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Backoff:
+        """Read `"exponential(1s, 10s)"`, `"exponential(1s, 10s, 3)"`, `"linear(1s, 10s)"` or `"constant(2s)"`."""
+        match = _BACKOFF.fullmatch(text)
+        if match is None:
+            raise UsageError(f"`{text}` is not a backoff; write it like `exponential(1s, 10s)` or `constant(2s)`")
+        given = [one.strip() for one in match[2].split(",") if one.strip()]
+        if not 1 <= len(given) <= 3:
+            raise UsageError(f"`{text}` takes a first wait, a longest wait and a factor")
+        first_s = seconds(given[0])
+        max_s = seconds(given[1]) if len(given) > 1 else first_s
+        return cls(match[1], first_s, max_s, float(given[2]) if len(given) > 2 else 2.0)
+
+    def wait_s(self, retry: int, chance: float) -> float:
+        """Return the wait before the `retry`-th further attempt (from 1); `chance` in [0, 1) is the jitter's draw."""
+        if self.shape == "constant":
+            longest = self.first_s
+        elif self.shape == "linear":
+            longest = min(self.max_s, self.first_s * retry)
+        else:
+            # The exponent is bounded so that the power cannot overflow before `min` cuts it.
+            longest = min(self.max_s, self.first_s * self.factor ** min(retry - 1, 64))
+        return longest * chance if self.jitter else longest
+
+
+def _backoff(given: Backoff | str | None) -> Backoff | None:
+    return Backoff.parse(given) if isinstance(given, str) else given
+
+
+@attrs.frozen
+class Retry:
+    """Try the step again, `times` further attempts; with `feedback` the agent is told what was wrong."""
+
+    times: int = 1
+    feedback: bool = True
+    backoff: Backoff | None = attrs.field(default=None, converter=_backoff)
+
+
+@attrs.frozen
+class Rollback:
+    """Go back to the checkpoint `to` (a step's name), by default to the one before the step began."""
+
+    to: str | None = None
+
+
+@attrs.frozen
+class Fallback:
+    """Let another registered step do it."""
+
+    step: str
+
+
+@attrs.frozen
+class Compensate:
+    """Undo the compensable effects of the failed attempts, then go on with the next rung."""
+
+
+@attrs.frozen
+class Notify:
+    """Tell a channel, then go on with the next rung."""
+
+    channel: str = "log"
+
+
+@attrs.frozen
+class Pause:
+    """Wait for a person, at most `timeout`; then the next rung is taken."""
+
+    role: str | None = None
+    timeout_s: float | None = attrs.field(default=None, converter=attrs.converters.optional(seconds))
+
+
+@attrs.frozen
+class Skip:
+    """Go on without an outcome."""
+
+
+@attrs.frozen
+class Halt:
+    """Stop for good."""
+
+
+Rung: TypeAlias = Retry | Rollback | Fallback | Compensate | Notify | Pause | Skip | Halt
+
+_TERMINAL = (Skip, Halt)
+
+
+@attrs.frozen
+class AtMost:
+    """An outer limit: no more than `recoveries` within `window`, else halt."""
+
+    recoveries: int
+    window_s: float = attrs.field(converter=seconds)
+
+
+@attrs.frozen(init=False)
+class Recovery:
+    """A ladder in Python: `Recovery(Retry(3), Rollback("credit"), Pause("credit-officer"), Halt())`.
+
+    `kinds` limits it to failures of those kinds. The last rung must be terminal (`Pause`, `Skip` or `Halt`) and nothing
+    may follow `Skip` or `Halt`. Raises `UsageError` for a ladder that could not end.
+    """
+
+    rungs: tuple[Rung, ...]
+    kinds: frozenset[str] | None
+    at_most: AtMost | None
+
+    def __init__(self, *rungs: Rung, kinds: tuple[str, ...] | None = None, at_most: AtMost | None = None) -> None:
+        if not rungs or not isinstance(rungs[-1], (*_TERMINAL, Pause)):
+            raise UsageError("a recovery must end with `Pause()`, `Skip()` or `Halt()`")
+        if any(isinstance(rung, _TERMINAL) for rung in rungs[:-1]):
+            raise UsageError("nothing can follow `Skip()` or `Halt()` in a recovery")
+        self.__attrs_init__(rungs, frozenset(kinds) if kinds is not None else None, at_most)
+
+
+@attrs.frozen
+class Ladder:
+    """A recovery and where it was written, which `omium show` prints.
+
+    `classes` are exception types that it takes beside its kinds. `values` are journaled with each decision.
+    """
+
+    recovery: Recovery
+    source: str
+    classes: tuple[type[BaseException], ...] = ()
+    values: Mapping[str, object] = attrs.field(factory=dict)
+
+    def takes(self, kind: str, error: BaseException | None) -> bool:
+        """Say whether a failure of that kind, or with that exception, is this ladder's."""
+        if error is not None and self.classes and isinstance(error, self.classes):
+            return True
+        kinds = self.recovery.kinds
+        if kinds is None:
+            return kind not in UNSWALLOWABLE
+        return kind in kinds or ("any" in kinds and kind not in UNSWALLOWABLE)
+
+    def next_rung(self, used: Mapping[tuple[str, int], int]) -> int | None:
+        """Return the index of the rung to take, given how often each was taken; None when the ladder is used up."""
+        taken = [used.get((self.source, index), 0) for index in range(len(self.recovery.rungs))]
+        # A rung behind the last one taken is over, even if it had tries left.
+        first = max((index for index, count in enumerate(taken) if count), default=0)
+        for index in range(first, len(taken)):
+            if taken[index] < _uses(self.recovery.rungs[index]):
+                return index
+        return None
+
+
+def _uses(rung: Rung) -> int:
+    return rung.times if isinstance(rung, Retry) else 1

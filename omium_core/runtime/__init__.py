@@ -1,0 +1,1 @@
+"""The runtime: performs the engine's commands against real stores, clocks and user code."""

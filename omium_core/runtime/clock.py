@@ -1,0 +1,54 @@
+"""Time and chance as the runtime sees them; tests and simulations give their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Clock", "SystemClock", "new_id"]
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Clock(Protocol):
+    """What the runtime asks instead of the system."""
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch, UTC."""
+
+    def chance(self) -> float:
+        """Return a random number in [0, 1)."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after that time."""
+
+    async def asleep(self, seconds: float) -> None:
+        """Return after that time, without holding the event loop."""
+
+
+@attrs.frozen
+class SystemClock:
+    """The system's clock and randomness."""
+
+    def now(self) -> float:
+        return round(time.time(), 6)
+
+    def chance(self) -> float:
+        return random.random()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def new_id(prefix: str, now: float) -> str:
+    """Return a new id: the prefix and a ULID, so that ids sort by time (https://github.com/ulid/spec)."""
+    number = int(now * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return prefix + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,75 @@
+"""Which execution, scope and lane the running code belongs to, carried by a context variable."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from omium_core.engine.scope import Lane, Scope
+
+if TYPE_CHECKING:
+    from omium_core.model.effect import EffectRecord
+    from omium_core.runtime.run import Run
+
+__all__ = ["CURRENT", "Frame", "current_frame", "owner"]
+
+
+@attrs.frozen(eq=False)
+class Frame:
+    """Where code stands: in which run, attempt and lane. `owner` is the task or thread that the lane belongs to.
+
+    `plain`: inside a check or a compensation, where declared effects are plain calls.
+    """
+
+    run: Run
+    scope: Scope
+    lane: Lane
+    owner: object
+    name: str = ""
+    agent: str | None = None
+    told: tuple[dict[str, Any], ...] = ()
+    fixes: tuple[Any, ...] = ()
+    key: str | None = None
+    undoing: Undoing | None = None
+    plain: bool = False
+
+
+@attrs.frozen
+class Undoing:
+    """The effect that a compensation undoes: the key it was performed under, its arguments by name, and its value."""
+
+    key: str
+    arguments: dict[str, Any]
+    value: Any
+    effect: EffectRecord
+
+
+CURRENT: ContextVar[Frame | None] = ContextVar("omium", default=None)
+
+
+def owner() -> object:
+    """Return what a lane belongs to: the running task, or the thread."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return threading.get_ident()
+    return task if task is not None else threading.get_ident()
+
+
+def current_frame() -> Frame | None:
+    """Return where this code stands; the first call in a task or thread that was started inside a scope opens a lane."""
+    frame = CURRENT.get()
+    if frame is None:
+        return None
+    here = owner()
+    if frame.owner == here:
+        return frame
+    if isinstance(here, asyncio.Task):
+        frame.run.tasks.add(here)
+    frame = attrs.evolve(frame, lane=Lane(), owner=here)
+    CURRENT.set(frame)
+    return frame

@@ -1,0 +1,42 @@
+"""What plugins see of a run: wrappers around attempts, events off the hot path, notifications.
+
+A plugin's failure is recorded and goes no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Protocol
+
+import attrs
+
+from omium_core.model.events import Event
+
+__all__ = ["Hooks", "NoHooks"]
+
+
+class Hooks(Protocol):
+    """What the runtime calls; the facade binds it to the plugins that are loaded."""
+
+    def track(self, events: tuple[Event, ...]) -> None:
+        """Take events that are handed to the journal; MUST return at once."""
+
+    def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
+        """Return a generator for each plugin that wants to see this attempt."""
+
+    def notify(self, channel: str, subject: str, message: str) -> str | None:
+        """Tell a channel; return what went wrong, if anything did."""
+
+
+@attrs.frozen
+class NoHooks:
+    """No plugin listens."""
+
+    def track(self, events: tuple[Event, ...]) -> None:
+        pass
+
+    def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
+        return []
+
+    def notify(self, channel: str, subject: str, message: str) -> str | None:
+        return f"there is no channel `{channel}`"

@@ -1,0 +1,348 @@
+"""How commands are performed, as far as it is the same for the sync and the async driver."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import threading
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from omium_core.engine.calls import Outcome
+from omium_core.engine.commands import (
+    Attempt,
+    Check,
+    CheckReady,
+    Command,
+    Correct,
+    Fetch,
+    Jitter,
+    NotifyChannel,
+    Perform,
+    Resend,
+    Restore,
+    Undo,
+    Validate,
+)
+from omium_core.engine.machine import AttemptAborted, Interrupt
+from omium_core.engine.scope import Scope
+
+from omium_core.errors import (
+    Corrupted,
+    ExecutionFenced,
+    OmiumError,
+    StepError,
+    StoreError,
+    UnknownType,
+    Unstorable,
+    UsageError,
+)
+from omium_core.model.effect import COMPENSABLE, EffectRecord
+from omium_core.model.failure import Failure, Violation
+from omium_core.recovery.detectors import classify, violation_of
+from omium_core.runtime.context import CURRENT, Frame, Undoing, owner
+from omium_core.runtime.correcting import corrected
+from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
+
+if TYPE_CHECKING:
+    from omium_core.runtime.run import Run
+
+__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours"]
+
+
+def is_ours(error: OmiumError) -> bool:
+    """Say whether an error is the runtime's own trouble, not the user code's."""
+    return isinstance(error, (StoreError, ExecutionFenced, UnknownType))
+
+
+def finish_sync(value: Any) -> Any:
+    """Return what an awaitable gives, for user code that is async where the caller is not (an undo, a fallback)."""
+    if not isinstance(value, Awaitable):
+        return value
+
+    async def whole() -> Any:
+        return await value
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(whole())
+    answer: list[Any] = []
+    thread = threading.Thread(target=lambda: answer.append(_outcome_of(whole)), daemon=True)
+    thread.start()
+    thread.join()
+    value, error = answer[0]
+    if error is not None:
+        raise error
+    return value
+
+
+def _outcome_of(whole: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return asyncio.run(whole()), None
+    except BaseException as error:  # It is raised again in the thread that waits.
+        return None, error
+
+
+@attrs.frozen(eq=False)
+class Invocation:
+    """One call of user code: what to call, where it stands meanwhile, and what its end means."""
+
+    call: Callable[[], Any]
+    frame: Frame
+    succeeded: Callable[[Any], Outcome]
+    failed: Callable[[BaseException], Outcome]
+    wrappers: tuple[tuple[str, Generator[None, Any, None]], ...] = ()
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Make this call's frame the current one, with plugins' wrappers around it."""
+        token = CURRENT.set(self.frame)
+        for _, wrapper in self.wrappers:
+            next(wrapper, None)
+        try:
+            yield
+        finally:
+            for _, wrapper in self.wrappers:
+                next(wrapper, None)
+            CURRENT.reset(token)
+
+
+def invocation(run: Run, command: Attempt | Perform | Resend | Check | Undo) -> Invocation | None:
+    """Return the call of user code that a command asks for; None where there is nobody to ask."""
+    match command:
+        case Attempt():
+            return _attempt(run, command)
+        case Perform():
+            return _perform(run, command)
+        case Resend(effect):
+            return _resend(run, effect)
+        case Check(effect):
+            return _check(run, effect)
+        case Undo(effect, key):
+            return _undo(run, effect, key)
+
+
+def compute(run: Run, command: Command) -> Any:
+    """Perform a command that calls no user code but rules, and waits for nothing."""
+    match command:
+        case Fetch(execution, seq):
+            return run.store.value(execution, seq)
+        case Restore(step, evidence):
+            return _restore(run, step, evidence)
+        case Validate(call, outcome):
+            return _violations(call.declaration, outcome.value)
+        case Correct(value, changes):
+            return _correct(run, value, changes)
+        case CheckReady(outcomes, effects):
+            return _ready(run, outcomes, effects)
+        case Jitter():
+            return run.store.clock.chance()
+        case NotifyChannel(channel, subject, message):
+            return run.hooks.notify(channel, subject, message)
+    raise AssertionError(f"`{type(command).__name__}` is the driver's")
+
+
+def _attempt(run: Run, command: Attempt) -> Invocation:
+    call, scope = command.call, command.scope
+    target = call.target
+    if command.performer is not None:
+        target = _fallback(run, command.performer, target)
+    agent = getattr(call.target, "instance", None)
+    if command.attributes is not None and agent is not None:
+        for name, value in command.attributes.items():
+            setattr(agent, name, value)
+    frame = Frame(
+        run, scope, scope.main, owner(), name=scope.path, agent=call.agent, told=command.told, fixes=command.fixes
+    )
+
+    def succeeded(value: Any) -> Outcome:
+        try:
+            body = run.store.codec.seal(value)
+            attributes = run.store.codec.seal(_attributes(call.target)) if call.attributes else None
+        except Unstorable as error:
+            return failed(error)
+        return Outcome(value, body, attributes=attributes)
+
+    def failed(error: BaseException) -> Outcome:
+        if isinstance(error, AttemptAborted) and scope.aborted is not None:
+            return Outcome()
+        if not isinstance(error, Exception) or isinstance(error, Interrupt):
+            raise error
+        definite = False
+        if isinstance(call.declaration, StepDeclaration) and call.declaration.transaction is not None:
+            definite = call.declaration.transaction.certainly_not_done(error)
+        failure = classify(error, models=scope.models, storable=_storable(run))
+        return Outcome(failure=failure, error=error, definite=definite)
+
+    return Invocation(target, frame, succeeded, failed, tuple(run.hooks.wrappers(run.id, scope.path)))
+
+
+def _attributes(target: Any) -> dict[str, Any]:
+    return {name: getattr(target.instance, name) for name in target.saved}
+
+
+def _fallback(run: Run, name: str, target: Any) -> Callable[[], Any]:
+    declaration = run.registry.find(StepDeclaration, name)
+    if declaration is None:
+        raise UsageError(f"there is no step `{name}` to fall back to; import the module that declares it")
+    found = declaration
+
+    def call() -> Any:
+        args = (target.instance, *target.args) if found.arguments.method else target.args
+        return found.fn(*args, **target.kwargs)
+
+    return call
+
+
+def _perform(run: Run, command: Perform) -> Invocation:
+    call, here = command.call, CURRENT.get()
+    assert here is not None and call.target is not None
+    frame = attrs.evolve(here, key=command.key)
+
+    def succeeded(value: Any) -> Outcome:
+        content = {**call.request(), "value": value} if call.kind == "read" and call.request is not None else value
+        try:
+            return Outcome(value, run.store.codec.seal(content))
+        except Unstorable as error:
+            return _failed_effect(run, error, definite=False)
+
+    return Invocation(call.target, frame, succeeded, lambda error: _effect_error(run, call.declaration, error))
+
+
+def _resend(run: Run, effect: EffectRecord) -> Invocation | None:
+    declaration = _declared(run, effect)
+    step = run.registry.find(StepDeclaration, effect.name) if declaration is None else None
+    target = declaration or step
+    if target is None or (step is not None and step.arguments.method):
+        return None
+    recorded = run.store.value(run.id, effect.seq)
+    args, kwargs = target.arguments.call(recorded["arguments"])
+    return _world(run, effect, effect.key, lambda: target.fn(*args, **kwargs))
+
+
+def _check(run: Run, effect: EffectRecord) -> Invocation | None:
+    declaration = _declared(run, effect)
+    if declaration is None or declaration.check is None:
+        return None
+    check = declaration.check
+    return _world(run, effect, effect.key, lambda: check(effect.key))
+
+
+def _undo(run: Run, effect: EffectRecord, key: str) -> Invocation:
+    declaration = _declared(run, effect)
+    if declaration is None or declaration.undo is None:
+        reason = f"the undo of `{effect.name}` is not declared here; name the file that declares it"
+        raise StoreError(reason)
+    undo = declaration.undo
+    value = run.store.value(run.id, effect.value_seq)
+    request = run.store.value(run.id, effect.seq)
+    undoing = Undoing(effect.key, request.get("arguments", {}), value, effect)
+    return _world(run, effect, key, lambda: undo(value), undoing)
+
+
+def _world(
+    run: Run, effect: EffectRecord, key: str, call: Callable[[], Any], undoing: Undoing | None = None
+) -> Invocation:
+    """A call to the world outside of any step's body: nothing that it does is journaled as the step's."""
+    scope = Scope(effect.step, effect.attempt, run.machine.entry)
+    frame = Frame(run, scope, scope.main, owner(), name=effect.step, key=key, undoing=undoing, plain=True)
+
+    def succeeded(value: Any) -> Outcome:
+        if value is NOT_DONE:
+            return Outcome(failure=Failure("error", "it did not happen"), definite=True)
+        return Outcome(value, run.store.codec.seal(value))
+
+    return Invocation(call, frame, succeeded, lambda error: _effect_error(run, _declared(run, effect), error))
+
+
+def _effect_error(run: Run, declaration: EffectDeclaration | None, error: BaseException) -> Outcome:
+    """An exception is not proof that nothing happened, unless it is declared to be."""
+    if isinstance(error, (Interrupt, AttemptAborted)):
+        raise error
+    return _failed_effect(run, error, declaration is not None and declaration.certainly_not_done(error))
+
+
+def _failed_effect(run: Run, error: BaseException, definite: bool) -> Outcome:
+    return Outcome(failure=classify(error, models=0, storable=_storable(run)), error=error, definite=definite)
+
+
+def _declared(run: Run, effect: EffectRecord) -> EffectDeclaration | None:
+    found = run.registry.find(EffectDeclaration, effect.name)
+    if found is not None:
+        return found
+    step = run.registry.find(StepDeclaration, effect.name)
+    return step.transaction if step is not None else None
+
+
+def _storable(run: Run) -> Callable[[Any], bool]:
+    def storable(value: Any) -> bool:
+        try:
+            run.store.codec.seal(value)
+        except Unstorable:
+            return False
+        return True
+
+    return storable
+
+
+def _violations(declaration: StepDeclaration, value: Any) -> tuple[Violation, ...]:
+    """Return what an outcome breaks; a rule that cannot be evaluated counts as broken."""
+    broken = []
+    for rule in declaration.ensures:
+        try:
+            held = rule(value)
+        except Exception as error:  # A rule that raises anything has not held.
+            broken.append(violation_of(error, rule.__name__))
+        else:
+            if held is False:
+                broken.append(Violation(rule.__name__, f"`{rule.__name__}` does not hold"))
+    return tuple(broken)
+
+
+def _restore(run: Run, step: str, evidence: dict[str, Any]) -> BaseException:
+    """Return the same exception if its type is a built-in or declared one, else a `StepError` with its text."""
+    error = evidence.get("error") or {}
+    name, args = str(error.get("type", "")), error.get("args")
+    module, _, short = name.rpartition(".")
+    kind = getattr(builtins, short, None) if module == "builtins" else run.store.codec.types.class_of(name)
+    if isinstance(kind, type) and issubclass(kind, Exception) and isinstance(args, list):
+        try:
+            return kind(*args)
+        except Exception:  # A constructor that does not take the recorded arguments back.
+            return StepError(step, name, str(evidence.get("message", "")))
+    return StepError(step, name, str(evidence.get("message", "")))
+
+
+def _correct(run: Run, value: Any, changes: dict[str, Any]) -> Outcome:
+    try:
+        fixed = corrected(value, changes)
+        return Outcome(fixed, run.store.codec.seal(fixed))
+    except (UsageError, Unstorable) as error:
+        return Outcome(failure=classify(error, models=0, storable=_storable(run)), error=error)
+
+
+def _ready(run: Run, outcomes: tuple[tuple[str, int], ...], effects: tuple[EffectRecord, ...]) -> str | None:
+    for effect in effects:
+        declaration = _declared(run, effect)
+        if effect.kind == COMPENSABLE and (declaration is None or declaration.undo is None):
+            return f"the undo of `{effect.name}` is not declared here; name the file that declares it"
+    try:
+        for execution, seq in outcomes:
+            run.store.verify_value(execution, seq)
+    except (Corrupted, StoreError) as error:
+        return str(error)
+    return None
+
+
+class _NotDoneType:
+    """What a `check` returns to say that the effect did not happen."""
+
+    def __repr__(self) -> str:
+        return "omium.NOT_DONE"
+
+
+NOT_DONE = _NotDoneType()

@@ -1,0 +1,69 @@
+"""The writing half of an execution: events become headers, bodies and links of the chain, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from omium_core.interfaces.checkpoint import Batch, Commit, Journal, StatusChange
+from omium_core.journal.wire import header_of, link
+from omium_core.model.body import Blob
+from omium_core.model.events import Event
+
+__all__ = ["Recorder"]
+
+
+@attrs.define(eq=False)
+class Recorder:
+    """Appends one execution's events. `digest` is the chain's hash so far, `epoch` what the store has."""
+
+    journal: Journal
+    execution: str
+    digest: str
+    epoch: int
+    stored: Callable[[list[str]], None]
+    row: StatusChange = StatusChange()
+    held: list[Event] = attrs.field(factory=list)
+    last: Commit | None = None
+
+    def hold(self, events: tuple[Event, ...]) -> None:
+        """Keep events for the next append."""
+        self.held.extend(events)
+
+    def append(self, events: tuple[Event, ...], row: StatusChange) -> Commit:
+        """Hand what was held and these events to the journal; `row` is what the execution's row should say now."""
+        batch = self._batch([*self.held, *events], row)
+        self.held.clear()
+        self.last = commit = self.journal.append(batch)
+        if batch.blobs:
+            digests = [blob.digest for blob in batch.blobs]
+            commit.on_done(lambda: self._landed(commit, digests))
+        return commit
+
+    def _batch(self, events: list[Event], row: StatusChange) -> Batch:
+        headers: list[str] = []
+        bodies: list[bytes] = []
+        blobs: list[Blob] = []
+        digest = self.digest
+        for event in events:
+            header = header_of(event)
+            headers.append(header)
+            digest = link(digest, header, event.digest)
+            if event.body is not None:
+                bodies.append(event.body.data)
+                blobs.extend(event.body.blobs)
+        before, self.digest = self.epoch, digest
+        self.epoch = events[-1].epoch
+        change = row if row != self.row or before != self.epoch else None
+        self.row = row
+        return Batch(
+            self.execution, events[0].seq, before, self.epoch, headers, b"".join(bodies), digest, tuple(blobs), change
+        )
+
+    def _landed(self, commit: Commit, digests: list[str]) -> None:
+        try:
+            commit.wait()
+        except Exception:  # whoever waits for this commit is told; here it only means "not stored"
+            return
+        self.stored(digests)

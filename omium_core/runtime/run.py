@@ -1,0 +1,211 @@
+"""One execution as this process runs it: the drivers, sync and async, over the same engine.
+
+A driver takes a command from a protocol, performs it, and sends the result back. All that can be shared between the two
+drivers is in `performing`; here is only what differs: who waits, and who awaits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+import weakref
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import attrs
+
+from omium_core.engine.commands import Append, Attempt, Check, Command, Perform, Quiesce, Resend, Sleep, Undo
+from omium_core.engine.machine import Machine, Protocol, Stop
+from omium_core.errors import OmiumError
+from omium_core.interfaces.checkpoint import Commit, StatusChange
+from omium_core.recovery.ladders import Ladder
+from omium_core.runtime import performing
+from omium_core.runtime.declarations import Registry
+from omium_core.runtime.dispatch import Hooks
+from omium_core.runtime.recorder import Recorder
+from omium_core.runtime.store import Store
+
+__all__ = ["Run"]
+
+T = TypeVar("T")
+
+# How long a stop waits for effects in other lanes before it goes on without their answers: they are unresolved then.
+QUIESCE_S = 30.0
+QUIET_CHECK_S = 0.002
+_USER_CODE = (Attempt, Perform, Resend, Check, Undo)
+
+
+@attrs.define(eq=False)
+class Run:
+    """One execution in this process. The lock is held while the engine computes, never while anything is performed.
+
+    `ladders` are the workflow's own; they come after those of a step.
+    """
+
+    store: Store
+    machine: Machine
+    recorder: Recorder
+    registry: Registry
+    hooks: Hooks
+    ladders: tuple[Ladder, ...] = ()
+    lock: threading.RLock = attrs.field(factory=threading.RLock)
+    tasks: weakref.WeakSet[asyncio.Task[Any]] = attrs.field(factory=weakref.WeakSet)
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.recorder.execution
+
+    def drive(self, protocol: Protocol[T]) -> T:
+        """Run a protocol to its end, waiting in this thread."""
+        result: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                command, commit = self._advance(protocol, result, error)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            result = error = None
+            try:
+                if commit is not None:
+                    commit.wait()
+                elif not isinstance(command, Append):
+                    result = self._perform(command)
+            except BaseException as raised:  # Whatever was raised is the protocol's to see.
+                error = self._messenger(raised)
+
+    async def adrive(self, protocol: Protocol[T]) -> T:
+        """Run a protocol to its end, awaiting in this task."""
+        result: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                command, commit = self._advance(protocol, result, error)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            result = error = None
+            try:
+                if commit is not None:
+                    await self._landed(commit)
+                elif not isinstance(command, Append):
+                    result = await self._aperform(command)
+            except BaseException as raised:  # Whatever was raised is the protocol's to see.
+                error = self._messenger(raised)
+
+    def _advance(
+        self, protocol: Protocol[Any], result: Any, error: BaseException | None
+    ) -> tuple[Command, Commit | None]:
+        """Let the engine compute until its next command; take events over in the order in which it made them."""
+        with self.lock:
+            self.machine.now = self.store.clock.now()
+            command = protocol.throw(error) if error is not None else protocol.send(result)
+            if not isinstance(command, Append):
+                return command, None
+            self.hooks.track(command.events)
+            if command.urgency == "held":
+                self.recorder.hold(command.events)
+                return command, None
+            commit = self.recorder.append(command.events, self._row())
+            return command, commit if command.urgency == "durable" else None
+
+    def _row(self) -> StatusChange:
+        state = self.machine.state
+        return StatusChange(state.status, state.workflow, state.runner, state.started, state.ended)
+
+    def _messenger(self, raised: BaseException) -> BaseException:
+        """An error of the store stops the execution: it goes through user code as a messenger that cannot be swallowed."""
+        if isinstance(raised, OmiumError) and performing.is_ours(raised):
+            return self.machine.stop(Stop("failed", str(raised), error=raised))
+        return raised
+
+    def _perform(self, command: Command) -> Any:
+        if isinstance(command, _USER_CODE):
+            return self._call(command)
+        if isinstance(command, Sleep):
+            return self.store.clock.sleep(command.seconds)
+        if isinstance(command, Quiesce):
+            return self._quiesce()
+        if self.recorder.last is not None and not self.recorder.last.done:
+            self.recorder.last.wait()
+        return performing.compute(self, command)
+
+    async def _aperform(self, command: Command) -> Any:
+        if isinstance(command, _USER_CODE):
+            return await self._acall(command)
+        if isinstance(command, Sleep):
+            return await self.store.clock.asleep(command.seconds)
+        if isinstance(command, Quiesce):
+            return await self._aquiesce()
+        if self.recorder.last is not None and not self.recorder.last.done:
+            await self._landed(self.recorder.last)
+        return performing.compute(self, command)
+
+    def _call(self, command: Attempt | Perform | Resend | Check | Undo) -> Any:
+        invocation = performing.invocation(self, command)
+        if invocation is None:
+            return None
+        with invocation.inside():
+            try:
+                value = performing.finish_sync(invocation.call())
+            except BaseException as error:  # `failed` raises again what is not a failure.
+                return invocation.failed(error)
+            return invocation.succeeded(value)
+
+    async def _acall(self, command: Attempt | Perform | Resend | Check | Undo) -> Any:
+        invocation = performing.invocation(self, command)
+        if invocation is None:
+            return None
+        with invocation.inside():
+            try:
+                value = invocation.call()
+                if isinstance(value, Awaitable):
+                    value = await value
+            except BaseException as error:  # `failed` raises again what is not a failure.
+                return invocation.failed(error)
+            return invocation.succeeded(value)
+
+    async def _landed(self, commit: Commit) -> None:
+        """Await a commit. One turn of the loop lets the other tasks append to the same group first."""
+        await asyncio.sleep(0)
+        if not commit.done:
+            self.store.journal.flush()
+        if not commit.done:
+            loop = asyncio.get_running_loop()
+            landed = loop.create_future()
+            commit.on_done(lambda: _tell(loop, landed))
+            await asyncio.shield(landed)
+        commit.wait()
+
+    def _quiesce(self) -> None:
+        """Wait until no other lane is inside an effect; `check_running` lets none begin."""
+        for _ in range(int(QUIESCE_S / QUIET_CHECK_S)):
+            if not self.machine.in_flight:
+                return
+            time.sleep(QUIET_CHECK_S)
+
+    async def _aquiesce(self) -> None:
+        current = asyncio.current_task()
+        for _ in range(int(QUIESCE_S / QUIET_CHECK_S)):
+            if not self.machine.in_flight:
+                break
+            await asyncio.sleep(QUIET_CHECK_S)
+        tasks = [task for task in self.tasks if task is not current and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=QUIESCE_S)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, landed: asyncio.Future[None]) -> None:
+    # A loop that was closed meanwhile has nobody who waits.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(_set, landed)
+
+
+def _set(landed: asyncio.Future[None]) -> None:
+    if not landed.done():
+        landed.set_result(None)

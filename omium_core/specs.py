@@ -1,0 +1,149 @@
+"""What a plugin hands over: the names it serves, where to import the thing from, and the extra that it needs.
+
+A spec is data. Listing what exists imports nothing; `load()` imports, on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from omium_core.errors import MissingExtra, PluginError
+from omium_core.interfaces.checkpoint import BlobStore, Journal
+
+__all__ = ["ANY_SCHEME", "BlobStoreSpec", "CodecSpec", "JournalSpec", "NotifierSpec"]
+
+ANY_SCHEME = "*"
+"""Stands, in a `BlobStoreSpec`, for every URL scheme that no other plugin serves."""
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+_SCHEME_OR_ANY = re.compile(rf"{re.escape(ANY_SCHEME)}\Z|{_SCHEME.pattern}")
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*\Z")
+_FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
+
+
+def _schemes(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Take one scheme as well as several."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+@attrs.frozen
+class JournalSpec:
+    """Journals under the URL schemes `schemes`; the factory is called with the store's URL and options by name."""
+
+    schemes: tuple[str, ...] = attrs.field(converter=_schemes)
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check(self.schemes, _SCHEME, "URL scheme", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return self.schemes
+
+    def load(self) -> Callable[..., Journal]:
+        """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.schemes[0], self.factory, self.extra)
+
+
+@attrs.frozen
+class BlobStoreSpec:
+    """Blob stores under the URL schemes `schemes`; the factory is called with the URL and options by name."""
+
+    schemes: tuple[str, ...] = attrs.field(converter=_schemes)
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check(self.schemes, _SCHEME_OR_ANY, "URL scheme", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return self.schemes
+
+    def load(self) -> Callable[..., BlobStore]:
+        """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.schemes[0], self.factory, self.extra)
+
+
+@attrs.frozen
+class NotifierSpec:
+    """Who is told under the channel name `name`."""
+
+    name: str
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, self.extra)
+
+
+@attrs.frozen
+class CodecSpec:
+    """How values that are stored under the tag `tag` become data and come back.
+
+    The tag is in stored journals, so it MUST stay what it is for as long as they are read.
+    """
+
+    tag: str
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.tag], _NAME, "tag", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.tag,)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.tag, self.factory, self.extra)
+
+
+def _check(names: Sequence[str], form: re.Pattern[str], what: str, factory: str) -> None:
+    """Refuse a spec that could not be looked up or loaded."""
+    if not names:
+        raise PluginError(factory, f"names no {what}; give at least one")
+    for name in names:
+        if not form.match(name):
+            raise PluginError(name, f"cannot be registered: a {what} is lower-case letters, digits, `.` and `-`")
+    if not _FACTORY.match(factory):
+        raise PluginError(names[0], f"cannot be registered: `{factory}` is not of the form `package.module:attribute`")
+
+
+def _load(name: str, factory: str, extra: str) -> Callable[..., Any]:
+    """Import `module:attribute`, telling an extra that is not installed from a plugin that is broken."""
+    module_name, _, attribute = factory.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        own_package = module_name.partition(".")[0]
+        missing = (error.name or "").partition(".")[0]
+        if extra and missing != own_package:
+            raise MissingExtra(name, extra=extra) from error
+        raise PluginError(name, f"cannot be imported: there is no module `{error.name}`") from error
+    # A plugin's module may raise anything at all while it is imported.
+    except Exception as error:
+        raise PluginError(name, f"cannot be imported from `{module_name}`: {error}") from error
+    if not hasattr(module, attribute):
+        raise PluginError(name, f"cannot be used: `{module_name}` has no `{attribute}`")
+    loaded: Callable[..., Any] = getattr(module, attribute)
+    return loaded

@@ -1,0 +1,1 @@
+"""The `.omp` language: where policies are parsed, checked and evaluated; today the package holds nothing public."""

@@ -1,0 +1,492 @@
+"""Group commit: many appends in one transaction, by whichever thread can do it soonest."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import attrs
+
+from omium_core.errors import ExecutionFenced, OmiumError, StoreError, UsageError
+from omium_core.interfaces.checkpoint import Batch, BlobStore, StatusChange
+from omium_sqlite.connections import CHECKPOINT_PAGES, Connections
+from omium_sqlite.schema import PAGE_BYTES, SQLITE_ERRORS
+
+__all__ = ["GroupWriter", "SqliteCommit"]
+
+GROUP_MAX = 512
+# An append's id has its last sequence number in the lower 32 bits.
+SEQ_MAX = 0xFFFF_FFFF
+QUEUE_MAX = 100_000
+# SQLite refuses a row of more than 1e9 bytes; half of that leaves room for the row's other parts.
+APPEND_BYTES_MAX = 500_000_000
+# The writer thread waits this long for an append that somebody waits for, which then carries the others. What nobody
+# waits for is promised within 10 ms.
+LINGER_S = 0.005
+
+# One statement compares and appends. The execution's last event is the one before `first_seq`: an append that ends
+# there exists, and none that ends later.
+APPEND = """
+INSERT INTO append(id, first_seq, epoch, headers, digest, bodies)
+SELECT e.num << 32 | ?, ?, ?, ?, ?, ? FROM execution AS e
+WHERE e.id = ? AND e.epoch = ?
+    AND EXISTS (SELECT 1 FROM append WHERE id = (e.num << 32 | ?))
+    AND NOT EXISTS (SELECT 1 FROM append WHERE id BETWEEN (e.num << 32 | ?) AND (e.num << 32 | 4294967295))
+"""
+START = """
+INSERT INTO execution(id, epoch, workflow, status, runner, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT(id) DO NOTHING
+"""
+FIRST = "INSERT INTO append(id, first_seq, epoch, headers, digest, bodies) VALUES (?, ?, ?, ?, ?, ?)"
+CHANGE = """
+UPDATE execution SET epoch = ?, workflow = coalesce(?, workflow), status = coalesce(?, status),
+    runner = coalesce(?, runner), started = coalesce(?, started), ended = coalesce(?, ended) WHERE id = ?
+"""
+BLOB = "INSERT INTO blob(hash, data) VALUES (?, ?) ON CONFLICT(hash) DO NOTHING"
+PRESENT = """
+SELECT 1 FROM append WHERE id = (SELECT num << 32 | ? FROM execution WHERE id = ?) AND first_seq = ? AND digest = ?
+"""
+
+NO_CHANGE = StatusChange()
+
+
+@attrs.define(eq=False)
+class SqliteCommit:
+    """The fate of one append. Its batch is let go when the fate is known."""
+
+    execution: str
+    _writer: GroupWriter
+    entry: Entry | None
+    done: bool = False
+    error: OmiumError | None = None
+    _callbacks: deque[Callable[[], None]] = attrs.field(factory=deque, init=False)
+
+    def wait(self) -> None:
+        """Commit in this thread if nobody else is writing, and otherwise wait for who does."""
+        if not self.done:
+            self._writer.settle(self)
+        if self.error is not None:
+            raise self.error
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, from any thread, when the fate is known; at once when it already is."""
+        self._callbacks.append(callback)
+        # Whoever decides the fate sets `done` BEFORE it looks for callbacks, so one of the two sees this one.
+        if self.done:
+            self.announce()
+
+    def decide(self, error: OmiumError | None) -> None:
+        """Set the fate. `announce` follows when no lock is held."""
+        self.error = error
+        self.entry = None
+        self.done = True
+
+    def announce(self) -> None:
+        """Call those who asked for the fate, each once, whatever the one before it did."""
+        while self._callbacks:
+            try:
+                callback = self._callbacks.popleft()
+            except IndexError:
+                return
+            try:
+                callback()
+            except Exception:
+                # It is nobody's error but the callback's own, and it must not stop the thread that it happened to.
+                arguments = (*sys.exc_info(), threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(arguments))
+
+
+@attrs.define(eq=False)
+class Entry:
+    """A batch in the form in which it is written, made in the thread that appends it."""
+
+    batch: Batch
+    last_seq: int
+    headers: str
+    digest: bytes
+    blobs: tuple[tuple[bytes, bytes], ...]
+    large: tuple[tuple[str, bytes], ...]
+    pages: int
+    # Set when a transaction with this entry was cut short, so that it may be there already.
+    tried: bool = False
+    failure: StoreError | None = None
+
+    @property
+    def plain(self) -> bool:
+        """True when one statement is all that it takes."""
+        batch = self.batch
+        special = self.blobs or batch.change is not None or self.failure is not None or self.tried
+        return not special and 0 < batch.expected_epoch == batch.epoch
+
+
+@attrs.define(eq=False)
+class GroupWriter:
+    """A queue of appends, committed in order: inline by who waits, or by a thread that starts when it is needed.
+
+    INVARIANT: only who has entered the connections takes from the queue, so an execution's batches keep their order.
+    """
+
+    _connections: Connections
+    _large: BlobStore | None
+    _large_bytes: int
+    _queue: deque[SqliteCommit] = attrs.field(factory=deque, init=False)
+    # Appends whose large blobs may not be in their store yet.
+    _uploads: deque[SqliteCommit] = attrs.field(factory=deque, init=False)
+    # Executions of which an append was lost to an I/O failure: what follows it does not fit, and this says why.
+    _failed: dict[str, StoreError] = attrs.field(factory=dict, init=False)
+    _armed: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _urgent: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _starting: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False)
+    # Commits whose fate is decided, until those who asked for it are told.
+    _decided: deque[SqliteCommit] = attrs.field(factory=deque, init=False)
+    # True while the thread wants to write, so that a caller in a loop does not take the lock before it every time.
+    _claimed: bool = attrs.field(default=False, init=False)
+    _stopping: bool = attrs.field(default=False, init=False)
+    # Pages that this process has put into the WAL since the last checkpoint, about.
+    _pages: int = attrs.field(default=0, init=False)
+
+    def append(self, batch: Batch) -> SqliteCommit:
+        """Queue the batch; the thread commits it soon if nobody does so before."""
+        self._connections.require_usable()
+        if len(self._queue) >= QUEUE_MAX:
+            raise StoreError(
+                f"the store `{self._connections.path}` is {QUEUE_MAX} appends behind; wait for some of them first"
+            )
+        commit = SqliteCommit(batch.execution, self, self._entry(batch))
+        if commit.entry is not None and commit.entry.large:
+            self._uploads.append(commit)
+        self._queue.append(commit)
+        if not self._armed.is_set():
+            self._wake()
+        return commit
+
+    def flush(self) -> None:
+        """Commit up to one group, if that needs neither waiting nor an upload; the thread does what is left."""
+        if not self._queue:
+            return
+        self._connections.require_usable()
+        # An append that has something to upload stops the group, and is the thread's.
+        if not self._commit_inline():
+            self._wake(urgent=True)
+
+    def settle(self, commit: SqliteCommit) -> None:
+        """Return when the commit's fate is known."""
+        self._connections.require_usable()
+        self._upload(commit)
+        self._commit_inline()
+        if commit.done:
+            return
+        known = threading.Event()
+        commit.on_done(known.set)
+        self._wake(urgent=True)
+        known.wait()
+
+    def close(self) -> None:
+        """Stop the thread and commit what is queued; raise `StoreError` when that cannot be done."""
+        self._stopping = True
+        self._armed.set()
+        self._urgent.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        left = list(self._queue)
+        self._drain()
+        # Nobody may be there any more who waits for these.
+        for commit in left:
+            if isinstance(commit.error, StoreError):
+                raise commit.error
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's appends and thread; the parent still has them."""
+        inherited = f"the append to the store `{self._connections.path}` belongs to the process that forked this one"
+        for commit in self._queue:
+            commit.decide(StoreError(inherited))
+        self._queue, self._uploads, self._decided = deque(), deque(), deque()
+        self._armed, self._urgent, self._starting = threading.Event(), threading.Event(), threading.Lock()
+        self._thread, self._claimed = None, False
+
+    def _entry(self, batch: Batch) -> Entry:
+        headers = "[" + ",\n".join(batch.headers) + "]"
+        count = len(batch.headers)
+        last_seq = batch.first_seq + count - 1
+        if not count or batch.first_seq < 1 or last_seq > SEQ_MAX or headers.count("\n") != count - 1:
+            raise UsageError(f"a batch of `{batch.execution}` needs one line for each event, and a sequence from 1")
+        if not 0 <= batch.expected_epoch <= batch.epoch or batch.epoch < 1:
+            raise UsageError(
+                f"a batch of `{batch.execution}` cannot go from epoch {batch.expected_epoch} to {batch.epoch}"
+            )
+        try:
+            headers.encode()
+            digest = bytes.fromhex(batch.digest)
+            large = [(one.digest, one.data) for one in batch.blobs if self._is_large(one.data)]
+            blobs = [(bytes.fromhex(one.digest), one.data) for one in batch.blobs if not self._is_large(one.data)]
+        except ValueError as problem:
+            raise UsageError(f"a batch of `{batch.execution}` cannot be stored: {problem}") from problem
+        size = len(headers) + len(batch.bodies) + sum(len(data) for _, data in blobs)
+        if size > APPEND_BYTES_MAX:
+            raise UsageError(f"a batch of `{batch.execution}` has {size} bytes, and {APPEND_BYTES_MAX} is the most")
+        pages = 3 + 2 * len(blobs) + size // PAGE_BYTES
+        return Entry(batch, last_seq, headers, digest, tuple(blobs), tuple(large), pages)
+
+    def _is_large(self, data: bytes) -> bool:
+        return self._large is not None and len(data) >= self._large_bytes
+
+    def _wake(self, *, urgent: bool = False) -> None:
+        """Let the thread commit: now, or after it has lingered."""
+        if urgent:
+            self._urgent.set()
+        self._armed.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            if not self._stopping:
+                thread = threading.Thread(target=self._run, name="omium-sqlite-writer", daemon=True)
+                try:
+                    thread.start()
+                    self._thread = thread
+                    _at_end_of_child(self._drain)
+                    return
+                except RuntimeError:
+                    # The interpreter is about to end and starts no more threads, so this is the last occasion.
+                    pass
+        self._drain()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._armed.wait()
+            self._urgent.wait(LINGER_S)
+            # They are cleared BEFORE the queue is looked at: what is appended from here on sets them again.
+            self._armed.clear()
+            self._urgent.clear()
+            self._drain()
+
+    def _drain(self) -> None:
+        """Commit everything that is queued, waiting for those who are writing, and checkpoint when it is time."""
+        try:
+            # A bound, because appends may come as fast as they are committed; the thread comes back for the rest.
+            for _ in range(QUEUE_MAX):
+                if not self._queue and self._pages < CHECKPOINT_PAGES:
+                    break
+                self._claimed = threading.current_thread() is self._thread
+                self._commit_waiting()
+        finally:
+            self._claimed = False
+        self._announce()
+
+    def _commit_waiting(self) -> None:
+        try:
+            self._connections.enter(before=self._upload_all)
+        except StoreError as problem:
+            self._fail_queue(problem)
+            return
+        try:
+            self._commit_group()
+            if self._pages >= CHECKPOINT_PAGES:
+                self._checkpoint()
+        finally:
+            self._connections.leave()
+        self._announce()
+
+    def _commit_inline(self) -> bool:
+        """Commit one group if nobody is writing; say whether that was so."""
+        if self._claimed:
+            return False
+        try:
+            if not self._connections.try_enter():
+                return False
+        except OSError:
+            # The thread meets the same failure, and gives it to those who wait.
+            return False
+        try:
+            self._commit_group()
+        finally:
+            self._connections.leave()
+        self._announce()
+        if self._queue or self._pages >= CHECKPOINT_PAGES:
+            self._wake(urgent=True)
+        return True
+
+    def _commit_group(self) -> None:
+        """Commit one group and decide its fates; `_announce` follows when the locks are released."""
+        group: list[tuple[SqliteCommit, Entry]] = []
+        try:
+            self._take(group)
+            if group:
+                self._decide(group, self._write(group))
+        except Exception as problem:
+            self._connections.poison()
+            error = StoreError(f"the store `{self._connections.path}` could not be written: {problem}")
+            for commit, _ in group:
+                self._failed[commit.execution] = error
+            self._decide(group, [error] * len(group))
+        except BaseException:
+            # The program is interrupted between two steps of a transaction, which may be committed already.
+            self._connections.poison()
+            unknown = [(commit, entry) for commit, entry in group if not commit.done]
+            for _, entry in unknown:
+                entry.tried = True
+            self._queue.extendleft(commit for commit, _ in reversed(unknown))
+            self._armed.set()
+            raise
+
+    def _decide(self, group: list[tuple[SqliteCommit, Entry]], fates: Sequence[OmiumError | None]) -> None:
+        for (commit, entry), fate in zip(group, fates, strict=True):
+            self._pages += entry.pages
+            # It is listed BEFORE it is decided, so that an interruption can forget nobody who waits.
+            self._decided.append(commit)
+            commit.decide(fate)
+
+    def _announce(self) -> None:
+        """Tell those who asked; the thread goes on where an interruption ends this."""
+        while self._decided:
+            try:
+                commit = self._decided.popleft()
+            except IndexError:
+                return
+            try:
+                commit.announce()
+            except BaseException:
+                self._decided.appendleft(commit)
+                self._armed.set()
+                raise
+
+    def _take(self, group: list[tuple[SqliteCommit, Entry]]) -> None:
+        """Move a group from the queue, up to an append whose large blobs are not stored yet."""
+        while self._queue and len(group) < GROUP_MAX:
+            commit = self._queue[0]
+            entry = commit.entry
+            if entry is not None:
+                if entry.large:
+                    return
+                # It is in the group BEFORE it leaves the queue; one that an interruption leaves in both is known by
+                # its `tried`, and what is decided already is passed over.
+                group.append((commit, entry))
+            self._queue.popleft()
+
+    def _write(self, group: list[tuple[SqliteCommit, Entry]]) -> list[OmiumError | None]:
+        connection = self._connections.writer()
+        if len(group) == 1 and group[0][1].plain:
+            # A single statement is a transaction of its own.
+            return [self._put(connection, group[0][1])]
+        connection.execute("BEGIN IMMEDIATE")
+        fates = [self._put(connection, entry) for _, entry in group]
+        connection.execute("COMMIT")
+        return fates
+
+    def _put(self, connection: sqlite3.Connection, entry: Entry) -> OmiumError | None:
+        """Write one batch into the open transaction, or leave the transaction as it was and say why."""
+        if entry.failure is not None:
+            self._failed[entry.batch.execution] = entry.failure
+            return entry.failure
+        if not (self._start(connection, entry) if entry.batch.expected_epoch == 0 else self._extend(connection, entry)):
+            if entry.tried and self._is_present(connection, entry):
+                return None
+            return self._failed.get(entry.batch.execution) or ExecutionFenced(entry.batch.execution)
+        if entry.blobs:
+            connection.executemany(BLOB, entry.blobs)
+        if self._failed:
+            self._failed.pop(entry.batch.execution, None)
+        return None
+
+    def _start(self, connection: sqlite3.Connection, entry: Entry) -> bool:
+        batch, change = entry.batch, entry.batch.change or NO_CHANGE
+        if batch.first_seq != 1:
+            return False
+        started = time.time() if change.started is None else change.started
+        workflow, status = change.workflow or "", change.status or "running"
+        cursor = connection.execute(
+            START, (batch.execution, batch.epoch, workflow, status, change.runner, started, change.ended)
+        )
+        if not cursor.rowcount:
+            return False
+        id = (cursor.lastrowid or 0) << 32 | entry.last_seq
+        connection.execute(FIRST, (id, 1, batch.epoch, entry.headers, entry.digest, batch.bodies))
+        return True
+
+    def _extend(self, connection: sqlite3.Connection, entry: Entry) -> bool:
+        batch, change = entry.batch, entry.batch.change
+        cursor = connection.execute(
+            APPEND,
+            (
+                entry.last_seq,
+                batch.first_seq,
+                batch.epoch,
+                entry.headers,
+                entry.digest,
+                batch.bodies,
+                batch.execution,
+                batch.expected_epoch,
+                batch.first_seq - 1,
+                batch.first_seq,
+            ),
+        )
+        if not cursor.rowcount:
+            return False
+        if change is not None or batch.epoch != batch.expected_epoch:
+            new = change or NO_CHANGE
+            connection.execute(
+                CHANGE, (batch.epoch, new.workflow, new.status, new.runner, new.started, new.ended, batch.execution)
+            )
+        return True
+
+    def _is_present(self, connection: sqlite3.Connection, entry: Entry) -> bool:
+        batch = entry.batch
+        key = (entry.last_seq, batch.execution, batch.first_seq, entry.digest)
+        return connection.execute(PRESENT, key).fetchone() is not None
+
+    def _checkpoint(self) -> None:
+        try:
+            left = self._connections.checkpoint()
+        except (*SQLITE_ERRORS, StoreError):
+            # Nothing is lost: the WAL has it all. If the disk is at fault, the next append finds that out and says so.
+            self._connections.poison()
+            left = 0
+        # Readers can hold a checkpoint up; it is tried again when the WAL has grown by half of the bound.
+        self._pages = min(left, CHECKPOINT_PAGES // 2)
+
+    def _upload_all(self) -> None:
+        while self._uploads:
+            self._upload(self._uploads[0])
+            # Another thread may have taken it in the meantime.
+            with suppress(IndexError):
+                self._uploads.popleft()
+
+    def _upload(self, commit: SqliteCommit) -> None:
+        """Put the append's large blobs into their store; a failure becomes this append's fate, and no other's."""
+        entry = commit.entry
+        if entry is None or not entry.large or self._large is None:
+            return
+        try:
+            for digest, data in entry.large:
+                self._large.put(digest, data)
+        except Exception as problem:
+            entry.failure = StoreError(f"a large blob of `{commit.execution}` could not be stored: {problem}")
+        entry.large = ()
+
+    def _fail_queue(self, problem: StoreError) -> None:
+        """Fail what is queued now, because the lock between processes cannot be had at all."""
+        for _ in range(len(self._queue)):
+            try:
+                commit = self._queue.popleft()
+            except IndexError:
+                return
+            self._failed[commit.execution] = problem
+            commit.decide(problem)
+            commit.announce()
+
+
+def _at_end_of_child(drain: Callable[[], None]) -> None:
+    """Call `drain` at the end of this process, if `multiprocessing` made it: such a one ends without `atexit`."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, drain, exitpriority=0)

@@ -1,0 +1,135 @@
+"""Journals of executions in one SQLite file."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from omium_core.interfaces.checkpoint import Batch, BlobStore, ExecutionRow, JournalRow
+from omium_sqlite import checking, reading
+from omium_sqlite.commit import GroupWriter, SqliteCommit
+from omium_sqlite.connections import Connections, Durability
+from omium_sqlite.runners import Runners
+
+__all__ = ["LARGE_BYTES", "SqliteJournal"]
+
+LARGE_BYTES = 256 * 1024
+
+
+class SqliteJournal:
+    """A `Journal` in one SQLite file on a local disk, for any number of threads and processes.
+
+    With `durability="power"` a committed append survives a power loss. With `"process"` it survives the end of the
+    process in every form, but a power loss may take the last appends of the store, always from the end.
+
+    Blobs of at least `large_bytes` go to `large`, where one is given, before the append that refers to them; `close`
+    closes it. What was appended is committed when the interpreter ends, also without `close`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        durability: Durability = "power",
+        large: BlobStore | None = None,
+        large_bytes: int = LARGE_BYTES,
+    ) -> None:
+        self._connections = Connections(os.path.realpath(path), durability)
+        self._connections.open()
+        self._writer = GroupWriter(self._connections, large, large_bytes)
+        self._runners = Runners(self._connections)
+        self._large = large
+        _follow_forks(self)
+        atexit.register(self.close)
+
+    def append(self, batch: Batch) -> SqliteCommit:
+        """Take a batch in order and return at once; the commit tells its fate."""
+        return self._writer.append(batch)
+
+    def flush(self) -> None:
+        """Commit what was appended now, in this thread, if nobody else is writing; never wait."""
+        self._writer.flush()
+
+    def rows(self, execution: str, *, bodies: bool = True, after: int = 0) -> Iterator[JournalRow]:
+        """Give the appends of an execution in order, from the one that holds the event after `after`."""
+        return reading.rows(self._connections, execution, bodies=bodies, after=after)
+
+    def row(self, execution: str, seq: int) -> JournalRow | None:
+        """Give the append that holds event `seq`, with its bodies."""
+        return reading.row(self._connections, execution, seq)
+
+    def blob(self, digest: str) -> bytes | None:
+        """Give the blob's bytes; None when neither the table nor the store for large blobs has it."""
+        data = reading.blob(self._connections, digest)
+        if data is None and self._large is not None:
+            return self._large.get(digest)
+        return data
+
+    def execution(self, execution: str) -> ExecutionRow | None:
+        """Give the row of the execution with exactly this id."""
+        return reading.execution(self._connections, execution)
+
+    def executions(
+        self, *, prefix: str = "", status: str | None = None, workflow: str | None = None, limit: int = 100
+    ) -> list[ExecutionRow]:
+        """Give executions, newest first."""
+        return reading.executions(self._connections, prefix=prefix, status=status, workflow=workflow, limit=limit)
+
+    def runner(self) -> str:
+        """Give the name of this process's runner; from now on its lease is kept until `close` or the process's end."""
+        return self._runners.name()
+
+    def is_alive(self, runner: str) -> bool:
+        """Say whether that runner can still be running; on this machine its lock decides, elsewhere its lease."""
+        return self._runners.is_alive(runner)
+
+    def check(self) -> list[str]:
+        """Give one sentence for each thing that is wrong with the storage itself, below the chain."""
+        return checking.check(self._connections)
+
+    def close(self) -> None:
+        """Commit what was appended and let everything go; a second call does nothing."""
+        atexit.unregister(self.close)
+        if self._connections.is_inherited:
+            return
+        try:
+            self._writer.close()
+            self._runners.close()
+        finally:
+            self._connections.close()
+            if self._large is not None:
+                self._large.close()
+
+    def _before_fork(self) -> None:
+        self._connections.before_fork()
+
+    def _after_fork_in_parent(self) -> None:
+        self._connections.after_fork_in_parent()
+
+    def _after_fork_in_child(self) -> None:
+        self._connections.after_fork_in_child()
+        self._writer.after_fork_in_child()
+        self._runners.after_fork_in_child()
+
+
+def _follow_forks(journal: SqliteJournal) -> None:
+    """Let the journal hear of forks for as long as it lives; the interpreter has no way to unregister."""
+
+    def hook(method: Callable[[], None]) -> Callable[[], None]:
+        weak = weakref.WeakMethod(method)
+
+        def call() -> None:
+            alive = weak()
+            if alive is not None:
+                alive()
+
+        return call
+
+    os.register_at_fork(
+        before=hook(journal._before_fork),
+        after_in_parent=hook(journal._after_fork_in_parent),
+        after_in_child=hook(journal._after_fork_in_child),
+    )

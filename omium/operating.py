@@ -39,7 +39,8 @@ def rollback(
     run = running.take_over(runtime, row, None)
     try:
         point = target(run.machine.state, to)
-        end = run.drive(life.roll_back_by_person(run.machine, runtime.store.journal.runner(), point, reason, by))
+        protocol = life.roll_back_by_person(run.machine, runtime.store.journal.runner(), point, reason, by)
+        end = running.operate(run, protocol)
     finally:
         running.finish(runtime, run)
     if end.kind == "failed":
@@ -59,7 +60,7 @@ def fork(execution_id: str, at: str, *, new_execution_id: str | None = None, sto
     source = runtime.store.load_until(row.id, point.seq)
     run = running.prepare(runtime, execution, source.state, source.digest, 0)
     try:
-        run.drive(life.fork(run.machine, execution, row.id, point))
+        running.operate(run, life.fork(run.machine, execution, row.id, point))
     finally:
         running.finish(runtime, run)
     return Execution(runtime.store, execution)
@@ -99,7 +100,7 @@ def review(
     changes = _changes(row.id, loaded.state, asked, set)
     run = running.prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch)
     try:
-        run.drive(_answer(run.machine, asked, action, by, reason, {"edit": edit, "set": changes, "value": value}))
+        running.operate(run, _answer(run.machine, asked, action, by, reason, {"edit": edit, "set": changes, "value": value}))
     finally:
         running.finish(runtime, run)
     return Execution(runtime.store, row.id)
@@ -146,7 +147,7 @@ def _asked(state: ExecutionState, runtime: Runtime, expected_head: str | None) -
 
 
 def _action(execution: str, asked: e.ReviewRequested, choices: list[str], given: dict[str, Any]) -> str:
-    chosen = [name for name, value in given.items() if value not in (None, False)]
+    chosen = [name for name, value in given.items() if value is not None and value is not False]
     if len(chosen) != 1 and chosen != ["approve", "edit"] and chosen != ["approve", "set"]:
         raise ReviewRefused(execution, "give exactly one of approve, reject, skip, edit, set or choice")
     action = chosen[-1]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from omium.calls import aperform_step, here, perform_step
 from omium.runtime import Runtime
 from omium_core.engine import life
 from omium_core.engine.calls import StepCall
 from omium_core.engine.life import End
-from omium_core.engine.machine import Machine
+from omium_core.engine.machine import Interrupt, Machine, Protocol
 from omium_core.engine.state import ExecutionState
 from omium_core.errors import (
     ExecutionBusy,
     ExecutionHalted,
     ExecutionPaused,
     ExecutionRolledBack,
+    OmiumError,
     Unstorable,
     UsageError,
 )
@@ -29,6 +31,8 @@ from omium_core.runtime.clock import new_id
 from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration
 from omium_core.runtime.recorder import Recorder
 from omium_core.runtime.run import Run
+
+T = TypeVar("T")
 
 __all__ = [
     "alive",
@@ -103,8 +107,22 @@ def alive(runtime: Runtime, row: ExecutionRow) -> bool:
     return runtime.store.journal.is_alive(row.runner)
 
 
+def operate(run: Run, protocol: Protocol[T]) -> T:
+    """Run a protocol that goes through no user code; raise what stopped it as itself."""
+    try:
+        return run.drive(protocol)
+    except Interrupt:
+        stop = run.machine.stopping
+        assert stop is not None and stop.error is not None
+        raise stop.error from None
+
+
 def finish(runtime: Runtime, run: Run) -> None:
-    """Let go of an execution; another runner may take it from here on."""
+    """Let go of an execution once what it appended has landed; another runner may take it from here on."""
+    if run.recorder.last is not None:
+        # Whoever needed that append has been told of its failure already.
+        with contextlib.suppress(OmiumError):
+            run.recorder.last.wait()
     runtime.store.running.pop(run.id, None)
 
 

@@ -50,31 +50,39 @@ def reopen(machine: Machine, runner: str) -> Protocol[End | None]:
 
     A question that nobody answered keeps it paused, a rollback that was begun is gone through with.
     """
+    try:
+        return (yield from _reopened(machine, runner))
+    except (Interrupt, RollbackRefused) as error:
+        return (yield from _stopped(machine, error))
+
+
+def _reopened(machine: Machine, runner: str) -> Protocol[End | None]:
     state = machine.state
     if state.status in ("completed", "halted"):
         return _as_it_ended(machine, (yield from _result(machine)))
-    answered = yield from _answered(machine)
-    if not answered:
+    if not (yield from _answered(machine)):
         assert state.review is not None
         yield from _pause(machine, "waits for an answer", state.review.request.review)
         return End("paused", reason=state.reason)
     machine.raise_epoch()
     yield Append((machine.event(e.ExecutionResumed, runner=runner),), "durable")
-    try:
-        if state.rollback is not None:
-            yield from rollback.finish(machine)
-        if state.rollback_due is not None:
-            due = state.rollback_due
-            step = state.steps[due.step]
-            target = state.find_checkpoint(due.target) if due.target else state.before(due.step)
-            failed = step.failure.seq if step.failure else 0
-            if target is not None:
-                yield from rollback.roll_back(machine, target, _why(machine, due), due.source, failed)
-    except (Interrupt, RollbackRefused) as error:
-        return (yield from _stopped(machine, error))
+    if state.rollback is not None:
+        yield from rollback.finish(machine)
+    elif state.rollback_due is not None:
+        yield from _due(machine, state.rollback_due)
     if state.halt_due is not None:
         return (yield from _halt(machine, Stop("halt", _why(machine, state.halt_due), step=state.halt_due.step)))
     return None
+
+
+def _due(machine: Machine, decision: e.RecoveryDecided) -> Protocol[None]:
+    """Do the rollback that was decided by a runner that died before it began."""
+    state = machine.state
+    step = state.steps[decision.step]
+    target = state.find_checkpoint(decision.target) if decision.target else state.before(decision.step)
+    if target is not None:
+        failed = step.failure.seq if step.failure else 0
+        yield from rollback.roll_back(machine, target, _why(machine, decision), decision.source, failed)
 
 
 def live(machine: Machine, call: StepCall) -> Protocol[End]:

@@ -14,7 +14,7 @@ __all__ = ["Batch", "BlobStore", "Commit", "ExecutionRow", "Journal", "JournalRo
 
 @attrs.frozen
 class StatusChange:
-    """What an append changes about its execution's row; None leaves a field as it is."""
+    """What an execution's row says from this append on. None leaves a field as it is, but for `ended`: not ended."""
 
     status: str | None = None
     workflow: str | None = None
@@ -27,7 +27,7 @@ class StatusChange:
 class Batch:
     """Events of one execution that are appended together or not at all.
 
-    `first_seq` is the sequence number of the first event (an execution's first event has 1). `headers` are the
+    `first_seq` is the sequence number of the first event (an execution's first event has 1; a fork's goes on from its source's). `headers` are the
     events' headers, each one line of JSON; `bodies` are their stored bodies in the same order, concatenated.
     `digest` is the chain's hash after the last event, in hex. `expected_epoch` is the epoch the execution MUST have in the store (0 for
     an execution that is not there yet), `epoch` the one it has afterwards.

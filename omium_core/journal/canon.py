@@ -46,6 +46,7 @@ class Canon:
     _parts_of: Callable[[Any], tuple[int, Any]]
     storable: bool = attrs.field(default=True, init=False)
     _active: set[int] = attrs.field(factory=set, init=False)
+    _cyclic: set[int] = attrs.field(factory=set, init=False)
     _objects: int = attrs.field(default=0, init=False)
 
     def of(self, value: Any) -> Any:
@@ -58,16 +59,17 @@ class Canon:
         key = id(value)
         if key in self._active:
             raise _Cycle(key)
-        if len(self._active) >= CANON_DEPTH_MAX:
+        if len(self._active) >= CANON_DEPTH_MAX or key in self._cyclic:
             return self._opaque(cls)
         self._active.add(key)
         try:
             return self._inside(cls, value)
         except _Cycle as cycle:
-            # All of a value that contains itself is opaque, from where it was entered; looking into it from each of
-            # its parts would take forever where many refer to many.
+            # All of a value that contains itself is opaque, and is not looked into again; where many refer to many,
+            # looking into each from each would take forever.
             if cycle.args[0] != key:
                 raise
+            self._cyclic.add(key)
             return self._opaque(cls)
         except Refused:
             return self._opaque(cls)

@@ -45,7 +45,7 @@ from omium_core.model.body import Body
 __all__ = ["Codec", "ExtraCodec"]
 
 VALUE_BYTES_MAX: Final = 512 << 20
-LEVELS_MAX: Final = 1_024
+LEVELS_MAX: Final = 1_100
 """More than msgpack packs lists and dicts deep."""
 
 PATH_STEPS_MAX: Final = 2_000

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 DEPTH_MAX: Final = 64
-"""How deep objects, tuples and sets may be nested. Lists and dicts in between may be nested 511 deep (msgpack's)."""
+"""How deep objects, tuples and sets may be nested. Lists and dicts in between have msgpack's bound, 511 or 1,024."""
 
 PLAIN: Final = frozenset({type(None), bool, int, str, bytes})
 """Exact types that msgpack writes as they are, and that compare as they are written; a float may be no number."""

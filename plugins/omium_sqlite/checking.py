@@ -81,7 +81,8 @@ def _appends(connections: Connections) -> Iterator[str]:
 
 
 def _append_faults(place: Place, seq: int, first_seq: int, epoch: int, headers: str) -> Iterator[str]:
-    if first_seq != place.seq + 1:
+    # A fork begins after the event of its source that it starts from; the chain says which.
+    if place.seq and first_seq != place.seq + 1:
         yield f"begins with event {first_seq}, and the one before it ends with event {place.seq}"
     if epoch < place.epoch:
         yield f"has epoch {epoch}, and the one before it has {place.epoch}"

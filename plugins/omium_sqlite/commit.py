@@ -45,8 +45,9 @@ ON CONFLICT(id) DO NOTHING
 FIRST = "INSERT INTO append(id, first_seq, epoch, headers, digest, bodies) VALUES (?, ?, ?, ?, ?, ?)"
 CHANGE = """
 UPDATE execution SET epoch = ?, workflow = coalesce(?, workflow), status = coalesce(?, status),
-    runner = coalesce(?, runner), started = coalesce(?, started), ended = coalesce(?, ended) WHERE id = ?
+    runner = coalesce(?, runner), started = coalesce(?, started), ended = ? WHERE id = ?
 """
+RAISE = "UPDATE execution SET epoch = ? WHERE id = ?"
 BLOB = "INSERT INTO blob(hash, data) VALUES (?, ?) ON CONFLICT(hash) DO NOTHING"
 PRESENT = """
 SELECT 1 FROM append WHERE id = (SELECT num << 32 | ? FROM execution WHERE id = ?) AND first_seq = ? AND digest = ?
@@ -64,7 +65,7 @@ class SqliteCommit:
     entry: Entry | None
     done: bool = False
     error: OmiumError | None = None
-    _callbacks: deque[Callable[[], None]] = attrs.field(factory=deque, init=False)
+    _callbacks: list[Callable[[], None]] = attrs.field(factory=list, init=False)
 
     def wait(self) -> None:
         """Commit in this thread if nobody else is writing, and otherwise wait for who does."""
@@ -90,7 +91,7 @@ class SqliteCommit:
         """Call those who asked for the fate, each once, whatever the one before it did."""
         while self._callbacks:
             try:
-                callback = self._callbacks.popleft()
+                callback = self._callbacks.pop(0)
             except IndexError:
                 return
             try:
@@ -400,8 +401,6 @@ class GroupWriter:
 
     def _start(self, connection: sqlite3.Connection, entry: Entry) -> bool:
         batch, change = entry.batch, entry.batch.change or NO_CHANGE
-        if batch.first_seq != 1:
-            return False
         started = time.time() if change.started is None else change.started
         workflow, status = change.workflow or "", change.status or "running"
         cursor = connection.execute(
@@ -410,7 +409,7 @@ class GroupWriter:
         if not cursor.rowcount:
             return False
         id = (cursor.lastrowid or 0) << 32 | entry.last_seq
-        connection.execute(FIRST, (id, 1, batch.epoch, entry.headers, entry.digest, batch.bodies))
+        connection.execute(FIRST, (id, batch.first_seq, batch.epoch, entry.headers, entry.digest, batch.bodies))
         return True
 
     def _extend(self, connection: sqlite3.Connection, entry: Entry) -> bool:
@@ -432,11 +431,11 @@ class GroupWriter:
         )
         if not cursor.rowcount:
             return False
-        if change is not None or batch.epoch != batch.expected_epoch:
-            new = change or NO_CHANGE
-            connection.execute(
-                CHANGE, (batch.epoch, new.workflow, new.status, new.runner, new.started, new.ended, batch.execution)
-            )
+        if change is not None:
+            new = (change.workflow, change.status, change.runner, change.started, change.ended)
+            connection.execute(CHANGE, (batch.epoch, *new, batch.execution))
+        elif batch.epoch != batch.expected_epoch:
+            connection.execute(RAISE, (batch.epoch, batch.execution))
         return True
 
     def _is_present(self, connection: sqlite3.Connection, entry: Entry) -> bool:

@@ -209,6 +209,28 @@ def test_malformed_batches_are_refused_at_once(journal: SqliteJournal, wrong: Ba
         journal.append(wrong)
 
 
+def test_an_end_is_taken_back_by_the_next_change_only(journal: SqliteJournal) -> None:
+    """An execution that goes on has not ended; an append that says nothing of the row leaves it."""
+    journal.append(batch(change=StatusChange(status="paused", ended=5.0)))
+    journal.append(batch(first=4, expected=1, epoch=2)).wait()
+    left = journal.execution("exe_a")
+    journal.append(batch(first=7, epoch=2, change=StatusChange(status="running"))).wait()
+    taken_back = journal.execution("exe_a")
+    assert left is not None
+    assert taken_back is not None
+    assert (left.status, left.ended, left.epoch) == ("paused", 5.0, 2)
+    assert (taken_back.status, taken_back.ended) == ("running", None)
+
+
+def test_a_fork_goes_on_from_its_source(journal: SqliteJournal) -> None:
+    """A new execution may begin with any sequence number, and is read and checked from there."""
+    journal.append(batch("exe_fork", first=41, expected=0))
+    journal.append(batch("exe_fork", first=44)).wait()
+    assert [row.first_seq for row in journal.rows("exe_fork")] == [41, 44]
+    assert journal.row("exe_fork", 40) is None
+    assert journal.check() == []
+
+
 # Fencing
 
 

@@ -14,13 +14,13 @@ from time import perf_counter_ns
 
 import attrs
 
-__all__ = ["Limit", "Row", "Times", "main", "of_limit", "scratch", "timed"]
+from omium.runtime import Runtime, runtime_for
+
+__all__ = ["Limit", "Row", "Times", "main", "of_limit", "opened", "scratch", "timed"]
 
 # The folder MUST be on the disk that is meant: `/tmp` is memory on many machines, and memory has no limit to compare with.
 FOLDER = os.environ.get("OMIUM_BENCH_FOLDER", "/var/tmp")
 LIMIT_FILE_BYTES = 16 << 20
-# No disk that keeps its promise is quicker.
-SYNC_US_MIN = 15.0
 
 
 @attrs.frozen
@@ -89,10 +89,10 @@ class Limit:
         return [timed(self.write) for _ in range(count)]
 
 
-def timed(call: Callable[[], object]) -> int:
+def timed(call: Callable[..., object], *args: object) -> int:
     """Give what one call takes, in nanoseconds."""
     began = perf_counter_ns()
-    call()
+    call(*args)
     return perf_counter_ns() - began
 
 
@@ -109,6 +109,17 @@ def scratch() -> Iterator[Path]:
     """Give an empty folder on the disk that is measured, and remove it."""
     with tempfile.TemporaryDirectory(prefix="omium-bench-", dir=FOLDER, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Runtime]:
+    """Open a store of its own whose appends survive a power loss, whatever the environment says."""
+    folder.mkdir(exist_ok=True)
+    runtime = runtime_for(f"sqlite:///{folder}/omium.db", blobs=f"file://{folder}/blobs", durability="power")
+    try:
+        yield runtime
+    finally:
+        runtime.close()
 
 
 def main(measure: Callable[[Path], list[Row]]) -> None:

@@ -56,7 +56,7 @@ class Texts:
             "at": 1_763_660_000.25 + 7.5 * index,
         }
 
-    def result(self, index: int, chars: int = 10_000) -> dict[str, Any]:
+    def result(self, index: int, chars: int = 9_600) -> dict[str, Any]:
         """Give what a research step returns: a summary, findings with their sources, and a few numbers."""
         return {
             "topic": self.text(80),

@@ -22,6 +22,7 @@ from omium_core.recovery.ladders import Recovery
 from omium_core.runtime.calling import effect_call
 from omium_core.runtime.context import CURRENT, Frame, current_frame, owner
 from omium_core.runtime.declarations import Arguments, EffectDeclaration, WorkflowDeclaration, check_name
+from omium_core.runtime.performing import storable_by
 from omium_core.runtime.run import Run
 
 __all__ = ["Checkpoint", "Transaction", "execution"]
@@ -122,7 +123,7 @@ class Transaction(_Block):
         run = self._frame.run
         outcome = Outcome(None, run.store.codec.seal(None))
         if error is not None:
-            outcome = Outcome(failure=classify(error, models=0, storable=lambda _: False), error=error)
+            outcome = Outcome(failure=classify(error, models=0, storable=storable_by(run.store.codec)), error=error)
         return run, blocks.end_transaction(run.machine, self._frame.scope, self._block, outcome)
 
 
@@ -217,7 +218,9 @@ class execution(_Block):  # noqa: N801  # users read it as a verb: `with omium.e
             raise error
         outcome = Outcome(None, self._run.store.codec.seal(None))
         if isinstance(error, Exception):
-            outcome = Outcome(failure=classify(error, models=0, storable=lambda _: False), error=error)
+            outcome = Outcome(
+                failure=classify(error, models=0, storable=storable_by(self._run.store.codec)), error=error
+            )
         return self._run, life.leave(self._run.machine, self._root, outcome)
 
     def _raise(self, end: End, error: BaseException | None) -> None:

@@ -133,6 +133,26 @@ def transaction(
     return decorate
 
 
+@overload
+def effect(fn: F) -> F: ...
+@overload
+def effect(
+    *,
+    name: str | None = None,
+    read: bool = False,
+    model: str | bool = False,
+    key: Callable[..., Any] | None = None,
+    undo: Callable[[Any], Any] | None = None,
+    check: Callable[[str], Any] | None = None,
+    irreversible: bool = False,
+    volatile: Iterable[str] = (),
+    fingerprint: Callable[..., Any] | None = None,
+    not_done_on: Iterable[type[BaseException]] = (),
+    on_conflict: str | None = None,
+    single_use: Iterable[str] = (),
+) -> Callable[[F], F]: ...
+
+
 def effect(
     fn: Any = None,
     *,
@@ -182,6 +202,19 @@ def effect(
     registry().add(declaration)
     types().allow_callable(fn)
     return _wrapped_effect(declaration)
+
+
+@overload
+def workflow(fn: Callable[..., Any]) -> Workflow: ...
+@overload
+def workflow(
+    *,
+    name: str | None = None,
+    policy: str | None = None,
+    store: str | None = None,
+    recovery: Recovery | None = None,
+    on_divergence: str = "stop",
+) -> Callable[[Callable[..., Any]], Workflow]: ...
 
 
 def workflow(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -29,7 +30,7 @@ class PluginHooks:
     manager: pluggy.PluginManager
     plugins: Plugins
     channels: Mapping[str, str]
-    _events: queue.Queue[Event | None] = attrs.field(factory=lambda: queue.Queue(QUEUE_MAX))
+    _events: queue.Queue[tuple[str, Event] | None] = attrs.field(factory=lambda: queue.Queue(QUEUE_MAX))
     _thread: threading.Thread | None = None
     _tracked: bool = False
     _wrapped: bool = False
@@ -42,15 +43,9 @@ class PluginHooks:
         hooks._wrapped = bool(plugins.manager.hook.step_wrapper.get_hookimpls())
         return hooks
 
-    def track(self, events: tuple[Event, ...]) -> None:
-        """Queue events for the plugins' thread."""
-        if not self._tracked:
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._give, name="omium-events", daemon=True)
-            self._thread.start()
-        for event in events:
-            self._events.put(event)
+    def tracker(self, execution: str) -> Callable[[list[Event]], None] | None:
+        """Return what queues an execution's events for the plugins' thread; None when no plugin wants them."""
+        return partial(self._track, execution) if self._tracked else None
 
     def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
         """Return the plugins' generators around an attempt."""
@@ -85,13 +80,21 @@ class PluginHooks:
             self._thread.join()
             self._thread = None
 
+    def _track(self, execution: str, events: list[Event]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._give, name="omium-events", daemon=True)
+            self._thread.start()
+        for event in events:
+            self._events.put((execution, event))
+
     def _give(self) -> None:
-        while (event := self._events.get()) is not None:
-            for one in self.manager.hook.track_event.get_hookimpls():
+        while (one := self._events.get()) is not None:
+            given = {"execution": one[0], "event": one[1]}
+            for hook in self.manager.hook.track_event.get_hookimpls():
                 try:
-                    one.function(*([event] if one.argnames else []))
+                    hook.function(**{name: given[name] for name in hook.argnames})
                 except Exception as error:  # A plugin may raise anything.
-                    self._failed(one.plugin_name, "track_event", error)
+                    self._failed(hook.plugin_name, "track_event", error)
 
     def _failed(self, plugin: str, hook: str, error: Exception) -> None:
         _LOG.error("plugin `%s` failed in `%s`: %s", plugin, hook, error)

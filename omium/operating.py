@@ -100,7 +100,9 @@ def review(
     changes = _changes(row.id, loaded.state, asked, set)
     run = running.prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch)
     try:
-        running.operate(run, _answer(run.machine, asked, action, by, reason, {"edit": edit, "set": changes, "value": value}))
+        running.operate(
+            run, _answer(run.machine, asked, action, by, reason, {"edit": edit, "set": changes, "value": value})
+        )
     finally:
         running.finish(runtime, run)
     return Execution(runtime.store, row.id)

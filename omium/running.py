@@ -172,6 +172,7 @@ def outcome_of(execution: str, end: End, *, single: bool = False) -> Any:
 def _run(runtime: Runtime, machine: Machine, recorder: Recorder, declaration: WorkflowDeclaration | None) -> Run:
     recovery = declaration.recovery if declaration is not None else None
     ladders = (Ladder(recovery, f"recovery of {declaration.name}"),) if recovery and declaration else ()
+    recorder.track = runtime.hooks.tracker(recorder.execution)
     return Run(runtime.store, machine, recorder, runtime.registry, runtime.hooks, ladders)
 
 

@@ -70,8 +70,8 @@ def step_wrapper(execution: str, step: str) -> Generator[None, Any, None] | None
 
 
 @hookspec
-def track_event(event: Event) -> None:
-    """Be given each event after it is in the journal, in order, off the path of the execution.
+def track_event(event: Event, execution: str) -> None:
+    """Be given each event of an execution after it is in the journal, in order, off the path of the execution.
 
     At least once while the process lives: an exporter that must miss nothing reads the journal again, by sequence
     number, after a crash. What is raised here is recorded and goes no further.

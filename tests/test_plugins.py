@@ -199,7 +199,7 @@ def test_own_scheme_cannot_be_taken(site: Site) -> None:
 
     report = site.load("answer['factory'] = plugins.journal('sqlite').factory")
 
-    assert report["factory"] == "omium_sqlite.journal:SqliteJournal"
+    assert report["factory"] == "omium_sqlite.opening:open_journal"
     assert report["failed"]["thief"][1] == "it registers `sqlite`, which is already taken by `sqlite` of `omium`"
     assert report["registered"] == ["fsspec", "sqlite"]
 

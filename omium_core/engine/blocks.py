@@ -8,7 +8,7 @@ import attrs
 
 from omium_core.engine import places, steps
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
-from omium_core.engine.commands import Append, Fetch
+from omium_core.engine.commands import Append, Fetch, Restore
 from omium_core.engine.machine import Machine, Protocol
 from omium_core.engine.scope import Lane, Scope
 from omium_core.errors import UsageError
@@ -58,6 +58,8 @@ def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: Effect
     path, known = yield from places.locate(machine, scope, lane, name, "")
     scope.touched.add(path)
     entry = machine.state.outcomes.get(path)
+    if entry is not None and entry.kind == "failed":
+        raise (yield Restore(path, (yield Fetch(entry.execution, entry.seq))))
     call = StepCall(name, "", lambda: None, effect=effect)
     step = machine.state.steps.get(path)
     attempt = 1 if step is None else step.attempts if entry is not None or step.open else step.attempts + 1
@@ -88,6 +90,7 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
         attempt=block.inner.attempt,
         kind=outcome.failure.kind,
         where=outcome.failure.where,
+        final=True,
     )
     yield Append((event,), "durable")
 
@@ -108,4 +111,4 @@ def _start(
         kind=kind,
     )
     yield Append((event,), "held")
-    lane.cursor = max(lane.cursor, steps.position(machine, scope, lane, path))
+    steps.pass_over(machine, scope, lane)

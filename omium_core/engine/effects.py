@@ -204,8 +204,14 @@ def _intend(
     scope.asked.add(event.effect)
     # INVARIANT: the intent is durable BEFORE the effect is performed. A crash between the two leaves an intent without
     # an outcome, which recovery can resolve; the other order leaves an effect that nobody knows about.
-    yield Append((event,), "durable")
-    machine.check_running(scope)
+    try:
+        yield Append((event,), "durable")
+        machine.check_running(scope)
+    except BaseException:
+        # Stopped or cancelled in between: it was certainly not performed, so nobody has to be asked about it.
+        facts = {"step": scope.path, "attempt": scope.attempt, "kind": call.kind, "definite": True}
+        yield Append((machine.event(e.EffectFailed, effect=event.effect, name=call.name, **facts),), "soon")
+        raise
     return state.effects[event.effect]
 
 

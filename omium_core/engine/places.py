@@ -19,22 +19,23 @@ def locate(machine: Machine, scope: Scope, lane: Lane, name: str, arguments: str
     """
     label = scope.label_for(lane, f"{name}~{arguments[:8]}")
     path = _path(scope, lane, label, name)
-    recorded = machine.state.lanes.get(scope.path, {}).get((scope.attempt, label), [])
-    known = any(path == one for one, _ in recorded)
-    if known or (lane.cursor < len(recorded) and machine.state.outcomes.get(path) is None):
-        expected = recorded[lane.cursor][0] if lane.cursor < len(recorded) else "nothing more"
+    recorded = machine.state.lane(scope.path, scope.attempt, label)
+    known = path in recorded.seqs
+    left = lane.cursor < len(recorded.order)
+    if known or (left and machine.state.outcomes.get(path) is None):
+        expected = recorded.order[lane.cursor] if left else "nothing more"
         if expected != path:
-            raise (yield from diverge(machine, path, f"`{expected}`", f"`{path}`", recorded[lane.cursor :]))
-    lane.cursor += known
+            raise (yield from diverge(machine, path, f"`{expected}`", f"`{path}`", recorded.after(lane.cursor)))
     if known:
-        yield from _same_arguments(machine, path, arguments, recorded[lane.cursor - 1 :])
+        yield from _same_arguments(machine, path, arguments, recorded.after(lane.cursor))
+        lane.cursor += 1
     return path, known
 
 
 def unasked(machine: Machine, scope: Scope) -> Protocol[None]:
     """Raise when the record of this attempt has steps that its code did not ask for."""
     for (attempt, _), recorded in machine.state.lanes.get(scope.path, {}).items():
-        left = [(path, seq) for path, seq in recorded if path not in scope.touched]
+        left = [(path, seq) for path, seq in recorded.after(0) if path not in scope.touched]
         if attempt == scope.attempt and left:
             raise (yield from diverge(machine, left[0][0], f"`{left[0][0]}`", "nothing more", left))
 

@@ -56,6 +56,29 @@ class CheckpointRecord:
 
 
 @attrs.define
+class LaneRecord:
+    """The steps that began in a lane, in order, each with the seq of its first `StepStarted` on this branch."""
+
+    seqs: dict[str, int] = attrs.field(factory=dict)
+    order: list[str] = attrs.field(factory=list)
+
+    def add(self, path: str, seq: int) -> None:
+        """Take a step in; one that is there keeps its place."""
+        if path not in self.seqs:
+            self.seqs[path] = seq
+            self.order.append(path)
+
+    def after(self, position: int) -> list[tuple[str, int]]:
+        """Return the steps from a position on, with their seqs."""
+        return [(path, self.seqs[path]) for path in self.order[position:]]
+
+    def cut(self, seq: int) -> None:
+        """Forget the steps that began after an event."""
+        self.order = [path for path in self.order if self.seqs[path] <= seq]
+        self.seqs = {path: self.seqs[path] for path in self.order}
+
+
+@attrs.define
 class StepRecord:
     """What is known of a step over all its attempts and branches.
 
@@ -108,7 +131,7 @@ class ExecutionState:
     outcomes: MerkleMap[Entry] = attrs.field(factory=MerkleMap)
     checkpoints: dict[str, CheckpointRecord] = attrs.field(factory=dict)
     steps: dict[str, StepRecord] = attrs.field(factory=dict)
-    lanes: dict[str, dict[tuple[int, str], list[tuple[str, int]]]] = attrs.field(factory=dict)
+    lanes: dict[str, dict[tuple[int, str], LaneRecord]] = attrs.field(factory=dict)
     effects: dict[str, EffectRecord] = attrs.field(factory=dict)
     reads: dict[tuple[str, int], dict[tuple[str, str], list[tuple[str, int]]]] = attrs.field(factory=dict)
     spent: set[str] = attrs.field(factory=set)
@@ -270,9 +293,15 @@ class ExecutionState:
             self.attributes.setdefault(event.agent, event.seq)
         self._release(event.step, event.attempt)
         if event.step:
-            lane = self.lanes.setdefault(event.scope, {}).setdefault((event.scope_attempt, event.lane), [])
-            if all(event.step != path for path, _ in lane):
-                lane.append((event.step, event.seq))
+            self.lane(event.scope, event.scope_attempt, event.lane).add(event.step, event.seq)
+
+    def lane(self, scope: str, attempt: int, label: str) -> LaneRecord:
+        """Return what is on record of a lane in an attempt's body."""
+        lanes = self.lanes.setdefault(scope, {})
+        lane = lanes.get((attempt, label))
+        if lane is None:
+            lane = lanes[attempt, label] = LaneRecord()
+        return lane
 
     def _release(self, path: str, attempt: int) -> None:
         """The effects of a step's other attempts stand without an owner: this attempt may claim them."""
@@ -372,8 +401,8 @@ class ExecutionState:
         """Make `target` the head; what came after it is off the path, and its claims die with it."""
         self.head, self.outcomes = target.id, target.outcomes
         for lanes in self.lanes.values():
-            for key, lane in lanes.items():
-                lanes[key] = [(path, seq) for path, seq in lane if seq <= target.seq]
+            for lane in lanes.values():
+                lane.cut(target.seq)
         for step in self.steps.values():
             step.open = 0 if step.started > target.seq else step.open
             step.began = 0 if step.began > target.seq else step.began

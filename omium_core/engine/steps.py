@@ -16,7 +16,7 @@ from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord
 from omium_core.model.failure import Failure, Violation
 
-__all__ = ["close_transaction", "commit", "commit_checkpoint", "open_transaction", "perform", "position"]
+__all__ = ["close_transaction", "commit", "commit_checkpoint", "open_transaction", "pass_over", "perform"]
 
 # Ladders are finite and count across rollbacks; this bound only says so where the loop stands.
 ATTEMPTS_MAX = 10_000
@@ -93,7 +93,7 @@ def _attempt(
     attributes = yield from _attributes(machine, call)
     if not turn.resumed:
         yield Append(_started(machine, scope, lane, path, call, turn), "held")
-        lane.cursor = max(lane.cursor, position(machine, scope, lane, path))
+        pass_over(machine, scope, lane)
     if call.effect is not None:
         answered = yield from open_transaction(machine, inner, call)
         if answered is not None:
@@ -106,7 +106,8 @@ def _attempt(
         outcome = Outcome(failure=inner.aborted)
     if outcome.failure is None:
         yield from places.unasked(machine, inner)
-        outcome = yield from _validated(call, outcome)
+        # A rule that is broken after a model call was broken by the model: its kind is `hallucination`.
+        outcome = yield from _validated(call, outcome, "hallucination" if inner.models else "violation")
     if call.effect is not None:
         yield from close_transaction(machine, inner, outcome)
     return inner, outcome
@@ -137,9 +138,9 @@ def _started(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCa
     return (started, fix)
 
 
-def position(machine: Machine, scope: Scope, lane: Lane, path: str) -> int:
-    recorded = machine.state.lanes[scope.path][scope.attempt, lane.label or ""]
-    return next(index for index, (one, _) in enumerate(recorded, 1) if one == path)
+def pass_over(machine: Machine, scope: Scope, lane: Lane) -> None:
+    """Move the lane behind a step that has just begun in it."""
+    lane.cursor = max(lane.cursor, len(machine.state.lane(scope.path, scope.attempt, lane.label or "").order))
 
 
 def _attributes(machine: Machine, call: StepCall) -> Protocol[Any]:
@@ -160,12 +161,12 @@ def _violations(machine: Machine, told: int) -> Protocol[tuple[dict[str, Any], .
     return tuple(evidence["violations"]) or ({"rule": evidence["kind"], "message": evidence["message"]},)
 
 
-def _validated(call: StepCall, outcome: Outcome) -> Protocol[Outcome]:
+def _validated(call: StepCall, outcome: Outcome, kind: str) -> Protocol[Outcome]:
     violations: tuple[Violation, ...] = (yield Validate(call, outcome)) if call.validated else ()
-    return refused(outcome, violations) if violations else outcome
+    return refused(outcome, violations, kind) if violations else outcome
 
 
-def refused(outcome: Outcome, violations: tuple[Violation, ...], kind: str = "violation") -> Outcome:
+def refused(outcome: Outcome, violations: tuple[Violation, ...], kind: str) -> Outcome:
     """Return the outcome as a failure: it broke rules, so it reaches neither a checkpoint nor the next agent."""
     message = "; ".join(one.message for one in violations)
     evidence = {
@@ -268,7 +269,7 @@ def _dropped(machine: Machine, inner: Scope) -> list[str]:
     waiting = [
         path
         for lane in machine.state.lanes.get(inner.path, {}).values()
-        for path, _ in lane
+        for path in lane.order
         if path not in inner.touched
     ]
     dropped: list[str] = []
@@ -276,7 +277,7 @@ def _dropped(machine: Machine, inner: Scope) -> list[str]:
         path = waiting.pop()
         if machine.state.outcomes.get(path) is not None:
             dropped.append(path)
-        waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one, _ in lane)
+        waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one in lane.order)
     return sorted(set(dropped))
 
 
@@ -370,7 +371,7 @@ def _corrected(
     evidence = yield Fetch(machine.state.id, failed)
     outcome: Outcome = yield Correct(evidence["value"], changes)
     if outcome.failure is None:
-        outcome = yield from _validated(call, outcome)
+        outcome = yield from _validated(call, outcome, evidence["kind"])
     if outcome.failure is None:
         yield from commit(machine, inner, inner, call, outcome, corrected=True)
         return _Settled(outcome.value)

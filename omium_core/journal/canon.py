@@ -5,13 +5,13 @@ It is only hashed, never read back, so it needs to tell values apart and nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
-from omium_core.journal.forms import DEPTH_MAX, FROZENSET, MODEL, PLAIN, SET, Refused
+from omium_core.journal.forms import DEPTH_MAX, FROZENSET, MODEL, PACKING, PLAIN, SET, Refused
 from omium_core.journal.types import name_of
 
 __all__ = ["Canon", "pack_canonical"]
@@ -20,11 +20,6 @@ CANON_DEPTH_MAX: Final = 100
 """What is nested deeper counts as opaque; a fixed bound, so that a digest never depends on the caller's stack."""
 
 _TEXT_ONLY: Final = frozenset({str})
-_PACKING: Final[Mapping[str, Any]] = {
-    "strict_types": True,
-    "use_bin_type": True,
-    "unicode_errors": "surrogatepass",
-}
 _MARKS: Final = tuple(msgpack.ExtType(code, b"") for code in range(64))
 _PAIRS: Final = msgpack.ExtType(64, b"")
 _OPAQUE: Final = msgpack.ExtType(65, b"")
@@ -115,7 +110,7 @@ def _first(pair: list[Any]) -> Any:
 
 def pack_canonical(value: Any) -> bytes:
     """Give the bytes of a canonical form."""
-    packed: bytes = msgpack.Packer(default=_large_int, **_PACKING).pack(value)
+    packed: bytes = msgpack.Packer(default=_large_int, **PACKING).pack(value)
     return packed
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import enum
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from omium_core.journal.forms import (
     FROZENSET,
     MODEL,
     NAMED_TUPLE,
+    PACKING,
     PLAIN,
     RECORD,
     SET,
@@ -52,7 +53,6 @@ PATH_STEPS_MAX: Final = 2_000
 PATH_CHARS_MAX: Final = 160
 
 _NESTS: Final = frozenset({list, dict})
-_PACKING: Final[Mapping[str, Any]] = {"strict_types": True, "use_bin_type": True, "unicode_errors": "surrogatepass"}
 _Parts = tuple[int, Callable[[Any], Any]]
 
 
@@ -308,7 +308,7 @@ class _Packing:
     def pack_unchecked(self, value: Any) -> bytes:
         """Give the packed value of what `pack` has taken before."""
         try:
-            packed: bytes = msgpack.Packer(default=self._default, **_PACKING).pack(value)
+            packed: bytes = msgpack.Packer(default=self._default, **PACKING).pack(value)
         except (ValueError, OverflowError) as error:
             # msgpack's own limits; it has no types for them.
             reason = "it is nested too deep" if "recursion" in str(error) else f"it is too large: {error}"

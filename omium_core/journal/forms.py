@@ -26,6 +26,7 @@ __all__ = [
     "FROZENSET",
     "MODEL",
     "NAMED_TUPLE",
+    "PACKING",
     "PLAIN",
     "RECORD",
     "SET",
@@ -40,6 +41,9 @@ DEPTH_MAX: Final = 64
 
 PLAIN: Final = frozenset({type(None), bool, int, str, bytes})
 """Exact types that msgpack writes as they are, and that compare as they are written; a float may be no number."""
+
+PACKING: Final[Mapping[str, Any]] = {"strict_types": True, "use_bin_type": True, "unicode_errors": "surrogatepass"}
+"""How msgpack packs: subclasses are not taken for their bases, and text may have lone surrogates."""
 
 TUPLE: Final = 1
 SET: Final = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 from omium_core.errors import ConditionFailed, Hallucination, OmiumError, Unstorable, UsageError
 from omium_core.model.failure import Failure, Violation
 
-__all__ = ["classify", "kind_of", "violation_of", "where_of"]
+__all__ = ["classify", "kind_of", "place_of", "violation_of", "where_of"]
 
 TEXT_MAX = 2_000
-_OWN = ("omium", "omium_core", "omium_policy")
+_HERE = Path(__file__).parents[2]
+_OWN = tuple(str(_HERE / package) + os.sep for package in ("omium", "omium_core", "omium_policy"))
+# The demo is written as a user would write it, and its lines are shown as a user's.
+_DEMO = str(_HERE / "omium" / "demo") + os.sep
 
 
 def classify(error: BaseException, *, models: int, storable: Callable[[Any], bool]) -> Failure:
@@ -67,9 +71,14 @@ def where_of(error: BaseException) -> str | None:
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
 
 
+def place_of(fn: Any) -> str | None:
+    """Return the `file:line` where a function begins; None for what is not written in Python."""
+    code = getattr(fn, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else None
+
+
 def _is_ours(filename: str) -> bool:
-    parts = Path(filename).parts
-    return any(part in _OWN for part in parts[-4:-1]) and "demo" not in parts
+    return filename.startswith(_OWN) and not filename.startswith(_DEMO)
 
 
 def _text(error: BaseException) -> str:

@@ -5,7 +5,7 @@ A plugin's failure is recorded and goes no further.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 import attrs
@@ -18,8 +18,8 @@ __all__ = ["Hooks", "NoHooks"]
 class Hooks(Protocol):
     """What the runtime calls; the facade binds it to the plugins that are loaded."""
 
-    def track(self, events: tuple[Event, ...]) -> None:
-        """Take events that are handed to the journal; MUST return at once."""
+    def tracker(self, execution: str) -> Callable[[list[Event]], None] | None:
+        """Return what takes an execution's events once they are in the journal, and returns at once; None for nobody."""
 
     def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
         """Return a generator for each plugin that wants to see this attempt."""
@@ -32,8 +32,8 @@ class Hooks(Protocol):
 class NoHooks:
     """No plugin listens."""
 
-    def track(self, events: tuple[Event, ...]) -> None:
-        pass
+    def tracker(self, execution: str) -> Callable[[list[Event]], None] | None:
+        return None
 
     def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
         return []

@@ -7,6 +7,7 @@ import builtins
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -40,9 +41,10 @@ from omium_core.errors import (
     Unstorable,
     UsageError,
 )
+from omium_core.journal.codec import Codec
 from omium_core.model.effect import COMPENSABLE, EffectRecord
 from omium_core.model.failure import Failure, Violation
-from omium_core.recovery.detectors import classify, violation_of
+from omium_core.recovery.detectors import classify, place_of, violation_of
 from omium_core.runtime.context import CURRENT, Frame, Undoing, owner
 from omium_core.runtime.correcting import corrected
 from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
@@ -50,7 +52,7 @@ from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
 if TYPE_CHECKING:
     from omium_core.runtime.run import Run
 
-__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours"]
+__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours", "storable_by"]
 
 
 def is_ours(error: OmiumError) -> bool:
@@ -95,20 +97,49 @@ class Invocation:
     frame: Frame
     succeeded: Callable[[Any], Outcome]
     failed: Callable[[BaseException], Outcome]
-    wrappers: tuple[tuple[str, Generator[None, Any, None]], ...] = ()
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Make this call's frame the current one, with plugins' wrappers around it."""
+        """Make this call's frame the current one."""
         token = CURRENT.set(self.frame)
-        for _, wrapper in self.wrappers:
-            next(wrapper, None)
         try:
             yield
         finally:
-            for _, wrapper in self.wrappers:
-                next(wrapper, None)
             CURRENT.reset(token)
+
+
+@attrs.frozen(eq=False)
+class _Wrappers:
+    """The plugins' generators around one attempt. What they raise is journaled and goes no further."""
+
+    run: Run
+    started: list[tuple[str, Generator[None, Any, None]]]
+
+    @classmethod
+    def around(cls, run: Run, step: str) -> _Wrappers:
+        wrappers = cls(run, [])
+        for plugin, wrapper in run.hooks.wrappers(run.id, step):
+            if wrappers._guarded(plugin, partial(next, wrapper), None):
+                wrappers.started.append((plugin, wrapper))
+        return wrappers
+
+    def ended(self, value: Any, error: BaseException | None) -> None:
+        for plugin, wrapper in reversed(self.started):
+            if error is None:
+                self._guarded(plugin, partial(wrapper.send, value), None)
+            else:
+                self._guarded(plugin, partial(wrapper.throw, error), error)
+
+    def _guarded(self, plugin: str, advance: Callable[[], Any], passing: BaseException | None) -> bool:
+        try:
+            advance()
+        except StopIteration:
+            return False
+        except BaseException as error:  # A plugin may raise anything; the attempt's own exception is let through.
+            if error is not passing:
+                self.run.plugin_failed(plugin, "step_wrapper", error)
+            return False
+        return True
 
 
 def invocation(run: Run, command: Attempt | Perform | Resend | Check | Undo) -> Invocation | None:
@@ -159,15 +190,22 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
         run, scope, scope.main, owner(), name=scope.path, agent=call.agent, told=command.told, fixes=command.fixes
     )
 
+    wrappers = _Wrappers.around(run, scope.path)
+
     def succeeded(value: Any) -> Outcome:
+        wrappers.ended(value, None)
         try:
             body = run.store.codec.seal(value)
             attributes = run.store.codec.seal(_attributes(call.target)) if call.attributes else None
         except Unstorable as error:
-            return failed(error)
+            return refused(error)
         return Outcome(value, body, attributes=attributes)
 
     def failed(error: BaseException) -> Outcome:
+        wrappers.ended(None, error)
+        return refused(error)
+
+    def refused(error: BaseException) -> Outcome:
         if isinstance(error, AttemptAborted) and scope.aborted is not None:
             return Outcome()
         if not isinstance(error, Exception) or isinstance(error, Interrupt):
@@ -175,10 +213,10 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
         definite = False
         if isinstance(call.declaration, StepDeclaration) and call.declaration.transaction is not None:
             definite = call.declaration.transaction.certainly_not_done(error)
-        failure = classify(error, models=scope.models, storable=_storable(run))
+        failure = classify(error, models=scope.models, storable=storable_by(run.store.codec))
         return Outcome(failure=failure, error=error, definite=definite)
 
-    return Invocation(target, frame, succeeded, failed, tuple(run.hooks.wrappers(run.id, scope.path)))
+    return Invocation(target, frame, succeeded, failed)
 
 
 def _attributes(target: Any) -> dict[str, Any]:
@@ -267,7 +305,9 @@ def _effect_error(run: Run, declaration: EffectDeclaration | None, error: BaseEx
 
 
 def _failed_effect(run: Run, error: BaseException, definite: bool) -> Outcome:
-    return Outcome(failure=classify(error, models=0, storable=_storable(run)), error=error, definite=definite)
+    return Outcome(
+        failure=classify(error, models=0, storable=storable_by(run.store.codec)), error=error, definite=definite
+    )
 
 
 def _declared(run: Run, effect: EffectRecord) -> EffectDeclaration | None:
@@ -278,10 +318,12 @@ def _declared(run: Run, effect: EffectRecord) -> EffectDeclaration | None:
     return step.transaction if step is not None else None
 
 
-def _storable(run: Run) -> Callable[[Any], bool]:
+def storable_by(codec: Codec) -> Callable[[Any], bool]:
+    """Return what says whether a value can be stored."""
+
     def storable(value: Any) -> bool:
         try:
-            run.store.codec.seal(value)
+            codec.seal(value)
         except Unstorable:
             return False
         return True
@@ -293,13 +335,14 @@ def _violations(declaration: StepDeclaration, value: Any) -> tuple[Violation, ..
     """Return what an outcome breaks; a rule that cannot be evaluated counts as broken."""
     broken = []
     for rule in declaration.ensures:
+        name = getattr(rule, "__name__", "ensures")
         try:
             held = rule(value)
         except Exception as error:  # A rule that raises anything has not held.
-            broken.append(violation_of(error, rule.__name__))
+            broken.append(violation_of(error, name))
         else:
             if held is False:
-                broken.append(Violation(rule.__name__, f"`{rule.__name__}` does not hold"))
+                broken.append(Violation(name, f"`{name}` does not hold", place_of(rule)))
     return tuple(broken)
 
 
@@ -322,7 +365,7 @@ def _correct(run: Run, value: Any, changes: dict[str, Any]) -> Outcome:
         fixed = corrected(value, changes)
         return Outcome(fixed, run.store.codec.seal(fixed))
     except (UsageError, Unstorable) as error:
-        return Outcome(failure=classify(error, models=0, storable=_storable(run)), error=error)
+        return Outcome(failure=classify(error, models=0, storable=storable_by(run.store.codec)), error=error)
 
 
 def _ready(run: Run, outcomes: tuple[tuple[str, int], ...], effects: tuple[EffectRecord, ...]) -> str | None:

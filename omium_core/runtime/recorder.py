@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from omium_core.errors import OmiumError
 from omium_core.interfaces.checkpoint import Batch, Commit, Journal, StatusChange
 from omium_core.journal.wire import header_of, link
 from omium_core.model.body import Blob
@@ -16,13 +17,17 @@ __all__ = ["Recorder"]
 
 @attrs.define(eq=False)
 class Recorder:
-    """Appends one execution's events. `digest` is the chain's hash so far, `epoch` what the store has."""
+    """Appends one execution's events. `digest` is the chain's hash so far, `epoch` what the store has.
+
+    `stored` is told the digests of blobs once they are durable, `track` the events.
+    """
 
     journal: Journal
     execution: str
     digest: str
     epoch: int
     stored: Callable[[list[str]], None]
+    track: Callable[[list[Event]], None] | None = None
     row: StatusChange = StatusChange()
     held: list[Event] = attrs.field(factory=list)
     last: Commit | None = None
@@ -33,12 +38,13 @@ class Recorder:
 
     def append(self, events: tuple[Event, ...], row: StatusChange) -> Commit:
         """Hand what was held and these events to the journal; `row` is what the execution's row should say now."""
-        batch = self._batch([*self.held, *events], row)
+        taken = [*self.held, *events]
         self.held.clear()
+        batch = self._batch(taken, row)
         self.last = commit = self.journal.append(batch)
-        if batch.blobs:
+        if batch.blobs or self.track is not None:
             digests = [blob.digest for blob in batch.blobs]
-            commit.on_done(lambda: self._landed(commit, digests))
+            commit.on_done(lambda: self._landed(commit, digests, taken))
         return commit
 
     def _batch(self, events: list[Event], row: StatusChange) -> Batch:
@@ -61,9 +67,12 @@ class Recorder:
             self.execution, events[0].seq, before, self.epoch, headers, b"".join(bodies), digest, tuple(blobs), change
         )
 
-    def _landed(self, commit: Commit, digests: list[str]) -> None:
+    def _landed(self, commit: Commit, digests: list[str], events: list[Event]) -> None:
         try:
             commit.wait()
-        except Exception:  # whoever waits for this commit is told; here it only means "not stored"
+        except OmiumError:
+            # Whoever waits for this commit is told; here it only means that nothing was stored.
             return
         self.stored(digests)
+        if self.track is not None:
+            self.track(events)

@@ -20,6 +20,7 @@ from omium_core.engine.commands import Append, Attempt, Check, Command, Perform,
 from omium_core.engine.machine import Machine, Protocol, Stop
 from omium_core.errors import OmiumError
 from omium_core.interfaces.checkpoint import Commit, StatusChange
+from omium_core.model import events as e
 from omium_core.recovery.ladders import Ladder
 from omium_core.runtime import performing
 from omium_core.runtime.declarations import Registry
@@ -105,12 +106,16 @@ class Run:
             command = protocol.throw(error) if error is not None else protocol.send(result)
             if not isinstance(command, Append):
                 return command, None
-            self.hooks.track(command.events)
             if command.urgency == "held":
                 self.recorder.hold(command.events)
                 return command, None
             commit = self.recorder.append(command.events, self._row())
             return command, commit if command.urgency == "durable" else None
+
+    def plugin_failed(self, plugin: str, hook: str, error: BaseException) -> None:
+        """Journal that a plugin raised; it goes no further."""
+        with self.lock:
+            self.recorder.hold((self.machine.event(e.PluginFailed, plugin=plugin, hook=hook, message=str(error)),))
 
     def _row(self) -> StatusChange:
         state = self.machine.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import enum
@@ -52,7 +53,7 @@ quickly = settings(deadline=None, max_examples=150, suppress_health_check=[Healt
 class Colour(enum.Enum):
     RED = "red"
     MIXED = ("a", 1)
-    CRIMSON = "red"
+    CRIMSON = "red"  # noqa: PIE796  # a second name for a member must come back as that member
 
 
 class Level(enum.IntEnum):
@@ -340,8 +341,8 @@ def test_small_values_come_back_the_same(value: Any) -> None:
     assert CODEC.digest(back) == CODEC.digest(value)
 
 
-@settings(quickly, max_examples=60)
-@given(st.lists(VALUES, min_size=1, max_size=6), st.integers(1, 400), st.integers(0, 100_000), st.integers())
+@settings(quickly, max_examples=25)
+@given(st.lists(VALUES, min_size=1, max_size=6), st.integers(1, 300), st.integers(0, 90_000), st.integers())
 def test_large_values_come_back_the_same(values: list[Any], times: int, size: int, seed: int) -> None:
     """The same holds for values that are split: long lists, large dicts, text and bytes, and objects around them."""
     rows = [[index, values[index % len(values)]] for index in range(times)]
@@ -446,7 +447,9 @@ def test_datetimes_that_pydantic_parsed_come_back() -> None:
 def test_cached_values_are_no_state() -> None:
     """Cached properties and hashes are not stored, and do not make a value unstorable."""
     key, cached, loose = Key("a"), Cached(1), Loose(2)
-    assert hash(key) and cached.connection and loose.twice
+    assert hash(key)
+    assert cached.connection
+    assert loose.twice
 
     back = round_trip([key, cached, loose])
 
@@ -687,34 +690,32 @@ def pack_form(code: int, parts: Any) -> bytes:
     return packed
 
 
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Fail when anything is imported or run."""
-
-    def never(*args: Any, **kwargs: Any) -> Any:
-        raise AssertionError(f"called with {args}")
-
-    monkeypatch.setattr(os, "system", never)
-    before = set(sys.modules)
-    yield
-    assert set(sys.modules) - before == set()
+def unset_blob(digest: str) -> bytes:
+    return b"\x00\xc0"
 
 
-@pytest.mark.usefixtures("watched")
+def read_hostile(data: bytes) -> None:
+    """Read in every way there is; nothing but an error of Omium's may come out."""
+    for read in (CODEC.open, CODEC.view):
+        with contextlib.suppress(OmiumError):
+            read(data, unset_blob)
+    with contextlib.suppress(Corrupted):
+        references(data)
+
+
 @pytest.mark.parametrize("code", [*range(20), *range(30, 40), *range(94, 100), *range(110, 118), 127])
 @pytest.mark.parametrize(
     "parts", [["os.system", {"command": "true"}], ["os.system", ["true"], 1], "os.system", b"\xc1"]
 )
-def test_hostile_tags_are_only_looked_up(code: int, parts: Any) -> None:
-    """A tag that is not registered leads nowhere, whatever its form."""
-    try:
-        CODEC.open(pack_body(code, parts), no_blobs)
-    except (OmiumError, AssertionError):
-        pass
-    try:
-        CODEC.view(pack_body(code, parts), no_blobs)
-    except (OmiumError, AssertionError):
-        pass
+def test_hostile_tags_are_only_looked_up(code: int, parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tag that is not registered leads nowhere, whatever its form: nothing is imported and nothing is run."""
+    called: list[Any] = []
+    monkeypatch.setattr(os, "system", called.append)
+    before = set(sys.modules)
+
+    read_hostile(pack_body(code, parts))
+
+    assert (called, set(sys.modules)) == ([], before)
 
 
 @pytest.mark.parametrize(
@@ -739,7 +740,7 @@ def test_hostile_tags_are_only_looked_up(code: int, parts: Any) -> None:
         (b"\x01" + zstandard.ZstdCompressor().compress(bytes(65 << 20)), Corrupted),
         (b"\x01" + zstandard.ZstdCompressor(write_content_size=False).compress(bytes(100)), Corrupted),
         (b"\x01" + zstandard.ZstdCompressor().compress(b"\xc0" * 1) + b"more", Corrupted),
-        (b"\x00" + nested(200, lambda one: pack_form(TUPLE, b"\x91" + (one if isinstance(one, bytes) else b"\x01"))), Corrupted),
+        (b"\x00" + nested(200, lambda one: pack_form(TUPLE, [1] if one == 1 else b"\x91" + one)), Corrupted),
     ],
     ids=range(20),
 )  # fmt: skip
@@ -761,15 +762,7 @@ def test_fields_cannot_change_what_an_object_is() -> None:
 def test_random_bytes_are_a_value_or_refused(data: bytes) -> None:
     """Whatever the bytes, nothing but an error of Omium's comes out."""
     for stored in (data, b"\x00" + data, b"\x01" + data):
-        for read in (CODEC.open, CODEC.view):
-            try:
-                read(stored, lambda digest: b"\x00\xc0")
-            except OmiumError:
-                pass
-        try:
-            assert all(len(one) for one in references(stored)) or True
-        except Corrupted:
-            pass
+        read_hostile(stored)
 
 
 @quickly
@@ -782,11 +775,7 @@ def test_changed_bytes_are_a_value_or_refused(value: Any, data: st.DataObject) -
     flipped = stored[:]
     flipped[place] ^= 1 << data.draw(st.integers(0, 7))
     for changed in (bytes(stored[:cut]), bytes(flipped)):
-        for read in (CODEC.open, CODEC.view):
-            try:
-                read(changed, lambda digest: b"\x00\xc0")
-            except OmiumError:
-                pass
+        read_hostile(changed)
 
 
 def test_references_that_multiply_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -895,7 +884,8 @@ def test_small_values_are_one_piece_and_large_ones_are_not() -> None:
     whole, split = CODEC.seal(["x" * 500] * 32), make_codec().seal([str(index) * 500 for index in range(100)])
 
     assert (whole.blobs, len(whole.data) <= INLINE_BYTES + 1, whole.data[:1]) == ((), True, b"\x00")
-    assert split.blobs and len(split.data) < INLINE_BYTES
+    assert split.blobs
+    assert len(split.data) < INLINE_BYTES
     assert split.digest == hashlib.sha256(split.data).hexdigest()
 
 
@@ -1069,5 +1059,6 @@ def test_paths_of_another_system_come_back_pure() -> None:
     stored = pack_body(14, ["WindowsPath" if os.name != "nt" else "PosixPath", "a"])
     back = CODEC.open(stored, no_blobs)
 
-    assert isinstance(back, PurePath) and not isinstance(back, Path)
+    assert isinstance(back, PurePath)
+    assert not isinstance(back, Path)
     assert uuid.UUID(int=0) == round_trip(uuid.UUID(int=0))

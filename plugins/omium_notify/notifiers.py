@@ -8,19 +8,8 @@ import os
 import time
 
 from omium_core.errors import UsageError
-from omium_core.hookspecs import hookimpl
-from omium_core.specs import NotifierSpec
 
 __all__ = ["append_to_file", "write_to_log"]
-
-
-@hookimpl
-def register_notifiers() -> list[NotifierSpec]:
-    """Tell Python's logging (`log`), or append to a file (`file:PATH`)."""
-    return [
-        NotifierSpec("log", "omium.notifiers:write_to_log"),
-        NotifierSpec("file", "omium.notifiers:append_to_file"),
-    ]
 
 
 def write_to_log(target: str, subject: str, message: str) -> None:

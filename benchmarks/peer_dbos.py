@@ -1,0 +1,95 @@
+"""DBOS in a process of its own, because it brings its own SQLite: durable steps on command, and what each took.
+
+`OMIUM_BENCH_DBOS` names a Python that has `dbos` (and `pysqlite3-binary` where its SQLite is older than 3.42); by
+default it is this one. The peer's process is this file: one number a line asks for so many steps, one line of JSON
+gives the nanoseconds of each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+__all__ = ["Dbos"]
+
+START_S = 60.0
+
+
+class Dbos:
+    """The peer, asked from outside. It raises `RuntimeError` where DBOS cannot be run, and says why."""
+
+    def __init__(self, folder: Path, values: list[dict[str, Any]]) -> None:
+        python = os.environ.get("OMIUM_BENCH_DBOS", sys.executable)
+        given = folder / "values.json"
+        given.write_text(json.dumps(values), encoding="utf-8")
+        command = [python, __file__, f"sqlite:///{folder / 'dbos.sqlite'}", str(given)]
+        self._process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.name = self._line()
+
+    def times(self, count: int) -> list[int]:
+        """Give what so many steps take, each, in nanoseconds."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        times: list[int] = json.loads(self._line())
+        return times
+
+    def close(self) -> None:
+        """End the peer's process."""
+        self._process.communicate()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            _, errors = self._process.communicate(timeout=START_S)
+            raise RuntimeError(f"DBOS cannot be measured: {errors.strip().splitlines()[-1] if errors else 'it ended'}")
+        return line
+
+
+def _serve(url: str, given: str) -> None:
+    # Its system table needs SQLite 3.42; the package has a newer one under another name.
+    try:
+        import pysqlite3
+
+        sys.modules["sqlite3"] = pysqlite3
+    except ImportError:
+        pass
+    import sqlite3
+    from importlib.metadata import version
+
+    from dbos import DBOS
+
+    values = json.loads(Path(given).read_text(encoding="utf-8"))
+    DBOS(config={"name": "bench", "system_database_url": url, "log_level": "ERROR", "application_version": "1"})
+
+    @DBOS.step()
+    def note(index: int) -> Any:
+        return values[index % len(values)]
+
+    @DBOS.workflow()
+    def flow(count: int) -> list[int]:
+        times = []
+        for index in range(count):
+            began = perf_counter_ns()
+            note(index)
+            times.append(perf_counter_ns() - began)
+        return times
+
+    DBOS.launch()
+    print(f"DBOS {version('dbos')} on SQLite {sqlite3.sqlite_version}", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(flow(int(line))), flush=True)
+    # Its threads would keep the process for seconds.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Tell people through logging and files."""

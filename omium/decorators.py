@@ -171,9 +171,9 @@ def effect(
 ) -> Any:
     """Declare a call to the world outside the execution; without arguments it is irreversible, the safe reading.
 
-    `read`: recorded, may be done again; `model` says so of a model call. `key(*args)` names it for the provider, so that
-    it may be sent again. `undo(value)` compensates it. `check(key)` asks the world after a crash and returns the value,
-    or `omium.NOT_DONE`. `volatile` names arguments that are not its identity, `fingerprint(*args)` computes it.
+    `read`: recorded, may be done again; `model` says so of a model call. `key(*args)` names it for the provider, so
+    that it may be sent again. `undo(value)` compensates it. `check(key)` asks the world after a crash and returns the
+    value, or `omium.NOT_DONE`. `volatile` names arguments that are not its identity, `fingerprint(*args)` computes it.
     `not_done_on` are exceptions that prove that nothing happened. `on_conflict`: `"reuse"` or `"repeat"` where the same
     effect was done in other words; by default a person decides. `single_use` names arguments that are credentials.
     """
@@ -232,9 +232,8 @@ def workflow(
     or arguments changed is a divergence; `on_divergence="rerun"` goes on from there instead of stopping.
     """
     if fn is None:
-        return lambda given: workflow(
-            given, name=name, policy=policy, store=store, recovery=recovery, on_divergence=on_divergence
-        )
+        options = {key: value for key, value in locals().items() if key != "fn"}
+        return lambda given: workflow(given, **options)
     if on_divergence not in ON_DIVERGENCE:
         raise UsageError(f"`on_divergence` cannot be `{on_divergence}`; it is one of {', '.join(ON_DIVERGENCE)}")
     if policy is not None:
@@ -323,5 +322,6 @@ def _refuse_lost_assertions(step: StepDeclaration) -> None:
             continue
         if any(line.lstrip().startswith("assert ") for line in source.splitlines()):
             raise UsageError(
-                f"step `{step.name}` relies on `assert`, which `python -O` removes; use `omium.require(condition, message)`"
+                f"step `{step.name}` relies on `assert`, which `python -O` removes; "
+                f"use `omium.require(condition, message)`"
             )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import attrs
 
+import omium
 from omium.config import load_config
-from omium_core.runtime.performing import NOT_DONE
 
 __all__ = ["Message", "outbox", "send", "sent", "was_sent"]
 
@@ -54,7 +54,7 @@ def was_sent(key: str) -> object:
     """Return the number of the message that was sent under a key, or `omium.NOT_DONE`."""
     with _open() as connection:
         row = connection.execute("SELECT number FROM message WHERE key = ?", (key,)).fetchone()
-    return NOT_DONE if row is None else row[0]
+    return omium.NOT_DONE if row is None else row[0]
 
 
 def sent() -> list[Message]:

@@ -212,6 +212,7 @@ def _answered(machine: Machine) -> Protocol[bool]:
         return False
     event = machine.event(
         e.ReviewDecided,
+        machine.seal({}),
         review=review.request.review,
         action="reject",
         by="deadline",

@@ -111,7 +111,8 @@ def effect_call(
 ) -> EffectCall:
     """Return an effect's call as the engine takes it; `performed=False` for a transaction, whose body is a step's."""
     named = declaration.arguments.named(args, kwargs)
-    digest, _ = codec.digest(named)
+    digest, storable = codec.digest(named)
+    content = {"arguments": named} if storable else _storable_part(codec, named)
     lineage = str(declaration.key(*args, **kwargs)) if declaration.key is not None else None
     return EffectCall(
         declaration.name,
@@ -120,11 +121,11 @@ def effect_call(
         digest,
         Target(declaration.fn, instance, args, kwargs) if performed else None,
         declaration,
-        None if declaration.kind == READ else describe(codec, named)[1],
+        None if declaration.kind == READ else codec.seal(content),
         lineage,
         declaration.on_conflict,
         declaration.model,
-        lambda: _storable_part(codec, named),
+        lambda: content,
         tuple(codec.digest(named[name])[0] for name in declaration.single_use if name in named),
     )
 

@@ -224,12 +224,10 @@ def _attributes(target: Any) -> dict[str, Any]:
 
 
 def _fallback(run: Run, name: str, target: Any) -> Callable[[], Any]:
-    declaration = run.registry.find(StepDeclaration, name)
-    if declaration is None:
-        raise UsageError(f"there is no step `{name}` to fall back to; import the module that declares it")
-    found = declaration
-
     def call() -> Any:
+        found = run.registry.find(StepDeclaration, name)
+        if found is None:
+            raise UsageError(f"there is no step `{name}` to fall back to; import the module that declares it")
         args = (target.instance, *target.args) if found.arguments.method else target.args
         return found.fn(*args, **target.kwargs)
 

@@ -1,0 +1,130 @@
+"""The command line's group: commands are imported when they are used, errors become one line and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from omium.cli.output import Output
+
+__all__ = ["LazyGroup", "MISSING_YET"]
+
+MISSING_YET = frozenset({"demo"})
+"""Commands whose module may not be there."""
+
+
+class LazyGroup(click.Group):
+    """Commands by name and where they are, `module:attribute`; with `open_to_plugins`, plugins may add others."""
+
+    def __init__(
+        self, *args: Any, commands_at: Mapping[str, str] | None = None, open_to_plugins: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands_at = dict(commands_at or {})
+        self.open_to_plugins = open_to_plugins
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give Omium's own commands in their order, then those of plugins."""
+        own = [name for name in self.commands_at if self.get_command(ctx, name) is not None]
+        return [*own, *sorted(set(self._of_plugins()) - set(own))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, an own one BEFORE any plugin is asked: a plugin cannot take its place."""
+        if cmd_name in self.commands_at:
+            return self._own(cmd_name)
+        return self._of_plugins().get(cmd_name)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and leave with its exit status."""
+        output = extra.setdefault("obj", Output())
+        run: Callable[[], Any] = lambda: super(LazyGroup, self).main(  # noqa: E731  # `super` needs its class here
+            args, prog_name, complete_var, False, windows_expand_args, **extra
+        )
+        if not standalone_mode:
+            return run()
+        _never_fail_to_print()
+        sys.exit(_status_of(run, output))
+
+    def _own(self, name: str) -> click.Command | None:
+        module, _, attribute = self.commands_at[name].partition(":")
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if name in MISSING_YET and error.name == module:
+                return None
+            raise
+        return command
+
+    def _of_plugins(self) -> dict[str, click.Command]:
+        if not self.open_to_plugins:
+            return {}
+        from omium.cli.extending import plugin_commands
+
+        return plugin_commands(frozenset(self.commands_at))
+
+
+def _status_of(run: Callable[[], Any], output: Output) -> int:
+    """Run it; give the exit status and tell what went wrong in one line."""
+    try:
+        status = run()
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        return _usage(error, output)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _told(error, output)
+
+
+def _usage(error: click.ClickException, output: Output) -> int:
+    message = error.format_message()
+    message = message[:1].lower() + message[1:].rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    hint = f"; see `{ctx.command_path} --help`" if isinstance(error, click.UsageError) and ctx is not None else ""
+    return _fail(output, "usage", f"{message}{hint}", error.exit_code)
+
+
+def _told(error: Exception, output: Output) -> int:
+    from omium.cli.status import described, status_of
+
+    if output.traceback:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    code, message = described(error)
+    return _fail(output, code, message, status_of(error))
+
+
+def _fail(output: Output, code: str, message: str, status: int) -> int:
+    if output.as_json:
+        output.data({"error": {"code": code, "message": message, "exit_status": status}})
+    click.echo(f"error: {message}", err=True)
+    return status
+
+
+def _never_fail_to_print() -> None:
+    """What a terminal has no character for is replaced: a message is worth more than its typography."""
+    for stream in (sys.stdout, sys.stderr):
+        # Streams that were put in place of the real ones need not have this.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # text streams have it

@@ -127,7 +127,7 @@ class Transaction(_Block):
         return run, blocks.end_transaction(run.machine, self._frame.scope, self._block, outcome)
 
 
-class execution(_Block):  # noqa: N801  # users read it as a verb: `with omium.execution("name"):`
+class execution(_Block):  # users read it as a verb: `with omium.execution("name"):`
     """An execution around any code: `with omium.execution("name") as execution:`.
 
     With `execution_id`, entering it again goes on with that execution. Omium cannot enter the block again by itself:

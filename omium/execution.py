@@ -133,9 +133,9 @@ class Execution:
 
     def _repr_html_(self) -> str:
         state = self._state()
+        cells = [(html.escape(one.name), html.escape(one.agent or ""), one.id) for one in state.path_to_head()]
         rows = "".join(
-            f"<tr><td>{html.escape(one.name)}</td><td>{html.escape(one.agent or '')}</td><td><code>{one.id}</code></td></tr>"
-            for one in state.path_to_head()
+            f"<tr><td>{name}</td><td>{agent}</td><td><code>{id}</code></td></tr>" for name, agent, id in cells
         )
         title = f"{html.escape(state.workflow)} <code>{html.escape(self.id)}</code>: <b>{state.status}</b>"
         return f"<p>{title} {html.escape(state.reason)}</p><table><tr><th>checkpoint<th>agent<th>id</tr>{rows}</table>"

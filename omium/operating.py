@@ -9,9 +9,9 @@ from omium.execution import Execution
 from omium.runtime import Runtime, runtime_for
 from omium.workflows import Workflow
 from omium_core.engine import life
+from omium_core.engine.commands import DURABLE
 from omium_core.engine.machine import Machine, Protocol
 from omium_core.engine.state import CheckpointRecord, ExecutionState
-from omium_core.engine.commands import Append
 from omium_core.errors import ExecutionBusy, ReviewRefused, UnknownCheckpoint, UsageError
 from omium_core.model import events as e
 from omium_core.runtime.clock import new_id
@@ -193,7 +193,7 @@ def _answer(
 ) -> Protocol[None]:
     """Journal a person's answer, and with it what it says about an unresolved effect."""
     given = {name: value for name, value in content.items() if value is not None}
-    decided = machine.event(
+    machine.event(
         e.ReviewDecided,
         machine.seal(given),
         review=asked.review,
@@ -202,9 +202,8 @@ def _answer(
         reason=reason,
         head=machine.state.head,
     )
-    events: list[e.Event] = [decided]
     if asked.kind == "effect_unresolved" and asked.effect is not None:
         done = action == "happened"
         body = machine.seal(content["value"]) if done else None
-        events.append(machine.event(e.EffectResolved, body, effect=asked.effect, done=done, by=by))
-    yield Append(tuple(events), "durable")
+        machine.event(e.EffectResolved, body, effect=asked.effect, done=done, by=by)
+    yield DURABLE

@@ -69,7 +69,8 @@ def begin(
     run = _run(runtime, machine, Recorder(store.journal, execution, GENESIS, 0, store.codec.stored), declaration)
     _claim(runtime, execution, run)
     digest, _ = store.codec.digest(named)
-    run.drive(life.begin(machine, execution, declaration.name, digest, body, store.journal.runner()))
+    machine.now = store.clock.now()
+    life.begin(machine, execution, declaration.name, digest, body, store.journal.runner())
     return run
 
 

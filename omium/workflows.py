@@ -22,7 +22,7 @@ __all__ = ["Workflow", "aresume", "arun", "resume", "run"]
 class Workflow:
     """A workflow. Calling it is a new execution, which returns its value or raises why it did not get there.
 
-    Of an `async def` workflow the call, `start` and `resume` are awaited. Called inside an execution it is a step of it.
+    Of an `async def` workflow the call, `start` and `resume` are awaited. Inside an execution a call is a step of it.
     """
 
     def __init__(self, declaration: WorkflowDeclaration) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import click
@@ -12,7 +11,6 @@ from omium.runtime import plugins
 __all__ = ["plugin_commands"]
 
 
-@functools.lru_cache(maxsize=1)
 def plugin_commands(taken: frozenset[str]) -> dict[str, click.Command]:
     """Return the commands of all plugins by name; say which are left out because their names are `taken`."""
     added: dict[str, click.Command] = {}
@@ -20,7 +18,10 @@ def plugin_commands(taken: frozenset[str]) -> dict[str, click.Command]:
         for name, command in _commands_of(one).items():
             if name in taken or name in added:
                 whose = "one of Omium's own commands" if name in taken else "another plugin's command"
-                click.echo(f"warning: the command `{name}` of plugin `{one.plugin_name}` is {whose}, so it is left out", err=True)
+                click.echo(
+                    f"warning: the command `{name}` of plugin `{one.plugin_name}` is {whose}, so it is left out",
+                    err=True,
+                )
             else:
                 added[name] = command
     return added

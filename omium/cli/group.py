@@ -29,6 +29,7 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.commands_at = dict(commands_at or {})
         self.open_to_plugins = open_to_plugins
+        self.added: dict[str, click.Command] | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give Omium's own commands in their order, then those of plugins."""
@@ -71,11 +72,11 @@ class LazyGroup(click.Group):
         return command
 
     def _of_plugins(self) -> dict[str, click.Command]:
-        if not self.open_to_plugins:
-            return {}
-        from omium.cli.extending import plugin_commands
+        if self.added is None:
+            from omium.cli.extending import plugin_commands
 
-        return plugin_commands(frozenset(self.commands_at))
+            self.added = plugin_commands(frozenset(self.commands_at)) if self.open_to_plugins else {}
+        return self.added
 
 
 def _status_of(run: Callable[[], Any], output: Output) -> int:

@@ -49,4 +49,3 @@ def known_ids(prefix: str) -> list[str]:
     special = [one for one in ("@last", "@last-failed") if prefix and one.startswith(prefix)]
     rows = existing().store.journal.executions(prefix=prefix, limit=COMPLETIONS_MAX)
     return special + [row.id for row in rows]
-

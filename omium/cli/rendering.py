@@ -87,7 +87,9 @@ def _line(node: Node, label_width: int, agent_width: int, details: bool, ascii_o
     parts: list[tuple[str, str]] = []
     if node.agent is not None:
         parts.append((clean(node.agent).ljust(agent_width), "cyan"))
-    parts += [(clean(one), "red" if node.mark == "failed" and index == 0 else "") for index, one in enumerate(node.texts)]
+    parts += [
+        (clean(one), "red" if node.mark == "failed" and index == 0 else "") for index, one in enumerate(node.texts)
+    ]
     if node.where is not None:
         parts.append((clean(node.where), "dim"))
     parts += _checkpoint(node, details, ascii_only)

@@ -327,7 +327,9 @@ class _Teller:
             if one.abandoned or not one.stands:
                 continue
             if one.uncertain and self.state.status != "running":
-                yield Node(kind="effect", mark="unsure", label=one.name, step=one.step, texts=("nobody knows if it happened",))
+                yield Node(
+                    kind="effect", mark="unsure", label=one.name, step=one.step, texts=("nobody knows if it happened",)
+                )
             elif not one.uncertain and one.owner is None:
                 text = "stands without an owner: no outcome includes it"
                 yield Node(kind="effect", mark="note", label=one.name, step=one.step, texts=(text,))

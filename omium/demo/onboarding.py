@@ -20,7 +20,7 @@ class Application:
     applicant: str
     email: str
     income: int
-    model: str = "careless"
+    model: str = script.CARELESS
 
 
 @dataclass(frozen=True)

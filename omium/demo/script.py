@@ -7,10 +7,10 @@ import json
 
 from omium.testing.model_server import ModelServer, Request
 
-__all__ = ["ADVICE", "STUBBORN", "answer", "base_url"]
+__all__ = ["ADVICE", "CARELESS", "STUBBORN", "answer", "base_url"]
 
-# This model learns from a person only, never from being told what was wrong.
-STUBBORN = "stubborn"
+# One model learns when it is told what was wrong, the other from a person only.
+CARELESS, STUBBORN = "careless", "stubborn"
 ADVICE = "Advice of a reviewer:"
 REFUSED = "was refused"
 
@@ -30,4 +30,4 @@ def base_url() -> str:
 
 @functools.cache
 def _server() -> ModelServer:
-    return ModelServer(answer, models=("careless", STUBBORN))
+    return ModelServer(answer, models=(CARELESS, STUBBORN))

@@ -8,7 +8,7 @@ import attrs
 
 from omium_core.engine import places, steps
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
-from omium_core.engine.commands import Append, Fetch, Restore
+from omium_core.engine.commands import DURABLE, Fetch, Restore
 from omium_core.engine.machine import Machine, Protocol
 from omium_core.engine.scope import Lane, Scope
 from omium_core.errors import UsageError
@@ -38,7 +38,7 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
     entry = machine.state.outcomes.get(path)
     if entry is None:
         if not known:
-            yield from _start(machine, scope, lane, path, name, "block")
+            _start(machine, scope, lane, path, name, "block")
         return Block(path, name, restored=False)
     value = (yield Fetch(entry.execution, entry.seq)) if entry.digest else None
     return Block(path, name, restored=True, value=value)
@@ -47,8 +47,8 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
 def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Protocol[None]:
     """End a `Checkpoint` block well: commit what it saves, or the execution so far."""
     machine.check_running(scope)
-    event = steps.commit_checkpoint(machine, block.path, block.name, None, body, "state")
-    yield Append((event,), "durable")
+    steps.commit_checkpoint(machine, block.path, block.name, None, body, "state")
+    yield DURABLE
 
 
 def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: EffectCall) -> Protocol[Block]:
@@ -64,7 +64,7 @@ def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: Effect
     step = machine.state.steps.get(path)
     attempt = 1 if step is None else step.attempts if entry is not None or step.open else step.attempts + 1
     if entry is None and not (known and step is not None and step.open):
-        yield from _start(machine, scope, lane, path, name, "transaction", attempt)
+        _start(machine, scope, lane, path, name, "transaction", attempt)
     inner = Scope(path, attempt, machine.entry, scope)
     answered = yield from steps.open_transaction(machine, inner, call)
     if answered is not None:
@@ -83,7 +83,7 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
     if outcome.failure is None:
         yield from steps.commit(machine, scope, block.inner, block.call, outcome)
         return
-    event = machine.event(
+    machine.event(
         e.StepFailed,
         machine.seal(outcome.failure.evidence),
         step=block.path,
@@ -92,13 +92,11 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
         where=outcome.failure.where,
         final=True,
     )
-    yield Append((event,), "durable")
+    yield DURABLE
 
 
-def _start(
-    machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kind: str, attempt: int = 1
-) -> Protocol[None]:
-    event = machine.event(
+def _start(machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kind: str, attempt: int = 1) -> None:
+    machine.event(
         e.StepStarted,
         step=path,
         name=name,
@@ -110,5 +108,4 @@ def _start(
         base=machine.state.head,
         kind=kind,
     )
-    yield Append((event,), "held")
     steps.pass_over(machine, scope, lane)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.scope import Scope
 from omium_core.model.effect import EffectRecord
-from omium_core.model.events import Event
 
 __all__ = [
+    "DURABLE",
+    "SOON",
     "Append",
     "Attempt",
     "Check",
@@ -30,15 +31,16 @@ __all__ = [
     "Validate",
 ]
 
-Urgency = Literal["held", "soon", "durable"]
-
 
 @attrs.frozen
 class Append:
-    """Journal these events. `held`: with the next append; `soon`: now, unawaited; `durable`: go on when it is on disk."""
+    """Journal the events that were made since the last append; go on at once, or when they are on disk."""
 
-    events: tuple[Event, ...]
-    urgency: Urgency
+    durable: bool
+
+
+SOON = Append(durable=False)
+DURABLE = Append(durable=True)
 
 
 @attrs.frozen(eq=False)

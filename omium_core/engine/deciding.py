@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omium_core.engine import undoing
-from omium_core.engine.commands import Append, Jitter, NotifyChannel, Sleep
+from omium_core.engine.commands import DURABLE, Jitter, NotifyChannel, Sleep
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.model import events as e
@@ -42,11 +42,11 @@ def ladder_named(ladders: tuple[Ladder, ...], source: str) -> Ladder | None:
 
 
 def decide(
-    machine: Machine, inner: Scope, ladder: Ladder | None, failure: Failure, events: tuple[e.Event, ...], failed: int
+    machine: Machine, inner: Scope, ladder: Ladder | None, failure: Failure, failed: int
 ) -> Protocol[e.RecoveryDecided]:
     """Take the next rung that leads on; stop the execution where the rung says so.
 
-    The failure's events and the decision are one append, so no crash can leave a failure that nobody decided about.
+    The failure and the decision are one append, so no crash can leave a failure that nobody decided about.
     """
     ladder = ladder or UNATTENDED
     step = machine.state.steps[inner.path]
@@ -57,40 +57,38 @@ def decide(
         match rung:
             case Pause():
                 question = _review(machine, inner, rung, failure)
-                yield Append((*events, event, question), "durable")
+                yield DURABLE
                 raise machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
             case Rollback():
-                yield Append((*events, event), "durable")
+                yield DURABLE
                 raise _roll_back(machine, inner, rung, failure, ladder, failed)
             case Halt():
-                yield Append((*events, event), "durable")
+                yield DURABLE
                 raise machine.stop(Stop("halt", failure.message, step=inner.path, failure=failed))
             case Retry() | Fallback():
-                yield Append((*events, event), "durable")
+                yield DURABLE
                 if event.delay_s:
                     yield Sleep(event.delay_s)
                 machine.check_running(inner.parent or inner)
                 return event
             case Skip():
-                yield Append((*events, event), "held")
                 return event
             case Notify(channel):
-                yield Append((*events, event), "durable")
+                yield DURABLE
                 yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message)
             case Compensate():
-                yield Append((*events, event), "durable")
+                yield DURABLE
                 standing = machine.state.of_step(inner.path)
                 yield from undoing.compensate(
                     machine, [one for one in standing if one.state == DONE and one.kind == COMPENSABLE]
                 )
-        events = ()
     raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
 
 
 def ask_about(machine: Machine, inner: Scope, failure: Failure) -> Protocol[Interrupt]:
     """Ask a person about a failed step and stop; raise what this returns."""
     question = _review(machine, inner, Pause(), failure)
-    yield Append((question,), "durable")
+    yield DURABLE
     return machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
 
 

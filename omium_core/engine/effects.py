@@ -6,7 +6,7 @@ from typing import Any
 
 from omium_core.engine import undoing
 from omium_core.engine.calls import EffectCall, Outcome
-from omium_core.engine.commands import Append, Fetch, Perform
+from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform
 from omium_core.engine.machine import AttemptAborted, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope
 from omium_core.errors import UsageError
@@ -41,7 +41,8 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     if record.state == DONE:
         return (yield from value_of(machine, record))
     outcome = yield from _in_flight(machine, call, record.key)
-    yield Append((record_outcome(machine, scope, record, outcome),), "soon")
+    record_outcome(machine, scope, record, outcome)
+    yield SOON
     if outcome.error is not None:
         raise outcome.error
     return outcome.value
@@ -76,7 +77,7 @@ def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall)
     raise AssertionError(f"more than {MATCHES_MAX} standing effects for `{slot}`")
 
 
-def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome) -> e.Event:
+def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome) -> None:
     """Make the event for how an effect ended."""
     facts = {
         "effect": record.id,
@@ -86,8 +87,9 @@ def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome
         "kind": record.kind,
     }
     if outcome.failure is None:
-        return machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
-    return machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=outcome.definite, **facts)
+        machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
+    else:
+        machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=outcome.definite, **facts)
 
 
 def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
@@ -108,12 +110,10 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
     outcome = yield from _in_flight(machine, call, "")
     facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
     if outcome.failure is None:
-        event: e.Event = machine.event(
-            e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts
-        )
+        machine.event(e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts)
     else:
-        event = machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=True, **facts)
-    yield Append((event,), "soon")
+        machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=True, **facts)
+    yield SOON
     if outcome.error is not None:
         raise outcome.error
     return outcome.value
@@ -159,8 +159,8 @@ def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> P
     scope.asked.add(effect.id)
     _dissolve(machine, scope)
     if effect.owner is None or (effect.slot != slot and effect.owner == (scope.path, scope.attempt)):
-        event = machine.event(e.EffectClaimed, effect=effect.id, step=scope.path, attempt=scope.attempt, slot=slot)
-        yield Append((event,), "soon")
+        machine.event(e.EffectClaimed, effect=effect.id, step=scope.path, attempt=scope.attempt, slot=slot)
+        yield SOON
     return effect
 
 
@@ -205,12 +205,13 @@ def _intend(
     # INVARIANT: the intent is durable BEFORE the effect is performed. A crash between the two leaves an intent without
     # an outcome, which recovery can resolve; the other order leaves an effect that nobody knows about.
     try:
-        yield Append((event,), "durable")
+        yield DURABLE
         machine.check_running(scope)
     except BaseException:
         # Stopped or cancelled in between: it was certainly not performed, so nobody has to be asked about it.
         facts = {"step": scope.path, "attempt": scope.attempt, "kind": call.kind, "definite": True}
-        yield Append((machine.event(e.EffectFailed, effect=event.effect, name=call.name, **facts),), "soon")
+        machine.event(e.EffectFailed, effect=event.effect, name=call.name, **facts)
+        yield SOON
         raise
     return state.effects[event.effect]
 
@@ -249,7 +250,7 @@ def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Prot
 
 
 def _check_transaction(machine: Machine, within: Scope, call: EffectCall) -> None:
-    """Inside a transaction everything can be undone, except one irreversible effect, after which nothing more is done."""
+    """Inside a transaction everything can be undone, but for one irreversible effect, which is the last."""
     inside = [one for one in machine.state.within(within.transaction or "") if one.stands and one.owner is not None]
     final = [one for one in inside if one.kind == IRREVERSIBLE]
     if final:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Literal
 
 import attrs
 
 from omium_core.engine import places, rollback, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import Append, Attempt, Fetch, Quiesce
+from omium_core.engine.commands import DURABLE, Attempt, Fetch, Quiesce
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import START, CheckpointRecord
@@ -35,14 +36,11 @@ class End:
     error: BaseException | None = None
 
 
-def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> Protocol[None]:
-    """Journal the start of an execution and its first checkpoint."""
+def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> None:
+    """Make the start of an execution and its first checkpoint, which go with its first append."""
     machine.raise_epoch()
-    started = machine.event(
-        e.ExecutionStarted, body, execution=execution, workflow=workflow, arguments=arguments, runner=runner
-    )
-    first = commit_checkpoint(machine, "", START, None)
-    yield Append((started, first), "held")
+    machine.event(e.ExecutionStarted, body, execution=execution, workflow=workflow, arguments=arguments, runner=runner)
+    commit_checkpoint(machine, "", START, None)
 
 
 def reopen(machine: Machine, runner: str) -> Protocol[End | None]:
@@ -60,12 +58,13 @@ def _reopened(machine: Machine, runner: str) -> Protocol[End | None]:
     state = machine.state
     if state.status in ("completed", "halted"):
         return _as_it_ended(machine, (yield from _result(machine)))
-    if not (yield from _answered(machine)):
+    if not _answered(machine):
         assert state.review is not None
         yield from _pause(machine, "waits for an answer", state.review.request.review)
         return End("paused", reason=state.reason)
     machine.raise_epoch()
-    yield Append((machine.event(e.ExecutionResumed, runner=runner),), "durable")
+    machine.event(e.ExecutionResumed, runner=runner)
+    yield DURABLE
     if state.rollback is not None:
         yield from rollback.finish(machine)
     elif state.rollback_due is not None:
@@ -127,7 +126,7 @@ def leave(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
 def fork(machine: Machine, execution: str, source: str, point: CheckpointRecord) -> Protocol[None]:
     """Journal a new execution that starts from a checkpoint; the state that is folded so far is the source's."""
     machine.state.epoch = 1
-    event = machine.event(
+    machine.event(
         e.Forked,
         execution=execution,
         workflow=machine.state.workflow,
@@ -135,7 +134,7 @@ def fork(machine: Machine, execution: str, source: str, point: CheckpointRecord)
         checkpoint=point.id,
         source_seq=machine.state.seq,
     )
-    yield Append((event,), "durable")
+    yield DURABLE
 
 
 def roll_back_by_person(machine: Machine, runner: str, target: CheckpointRecord, reason: str, by: str) -> Protocol[End]:
@@ -143,7 +142,7 @@ def roll_back_by_person(machine: Machine, runner: str, target: CheckpointRecord,
     state = machine.state
     origin = state.status
     machine.raise_epoch()
-    yield Append((machine.event(e.ExecutionResumed, runner=runner),), "held")
+    machine.event(e.ExecutionResumed, runner=runner)
     try:
         yield from rollback.roll_back(machine, target, reason, by)
     except Interrupt as error:
@@ -156,13 +155,13 @@ def _complete(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
     left = [one for one in machine.state.of_step("") if one.stands and one.id not in root.asked]
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, undone)
-    event = machine.event(
+    machine.event(
         e.ExecutionCompleted,
         outcome.body,
         unowned=tuple(one.id for one in left if one.stands and one not in undone),
         unresolved=tuple(one.id for one in machine.state.effects.values() if one.uncertain and not one.abandoned),
     )
-    yield Append((event,), "durable")
+    yield DURABLE
     return End("completed", outcome.value)
 
 
@@ -185,24 +184,24 @@ def _stopped(machine: Machine, error: BaseException | None) -> Protocol[End]:
     if stop.kind == "failed":
         # Nothing more can be journaled by this runner; what is on disk is where the next one goes on.
         return End("failed", error=stop.error)
-    try:
+    with contextlib.suppress(Interrupt):
         yield from _pause(machine, stop.reason, stop.review)
-    except Interrupt:
-        pass
     return End("failed" if stop.error is not None else "paused", reason=stop.reason, error=stop.error)
 
 
 def _pause(machine: Machine, reason: str, review: str | None = None) -> Protocol[None]:
     if machine.state.status != "paused":
-        yield Append((machine.event(e.ExecutionPaused, reason=reason, review=review),), "durable")
+        machine.event(e.ExecutionPaused, reason=reason, review=review)
+        yield DURABLE
 
 
 def _halt(machine: Machine, stop: Stop, cause: BaseException | None = None) -> Protocol[End]:
-    yield Append((machine.event(e.ExecutionHalted, reason=stop.reason, step=stop.step),), "durable")
+    machine.event(e.ExecutionHalted, reason=stop.reason, step=stop.step)
+    yield DURABLE
     return End("halted", reason=stop.reason, error=cause)
 
 
-def _answered(machine: Machine) -> Protocol[bool]:
+def _answered(machine: Machine) -> bool:
     """Say whether nothing is open; a deadline that passed is an answer too: the next rung is taken."""
     review = machine.state.review
     if review is None or review.answer is not None:
@@ -210,7 +209,7 @@ def _answered(machine: Machine) -> Protocol[bool]:
     deadline = review.request.deadline
     if deadline is None or machine.now < deadline:
         return False
-    event = machine.event(
+    machine.event(
         e.ReviewDecided,
         machine.seal({}),
         review=review.request.review,
@@ -219,7 +218,6 @@ def _answered(machine: Machine) -> Protocol[bool]:
         reason="nobody answered in time",
         head=machine.state.head,
     )
-    yield Append((event,), "held")
     return True
 
 

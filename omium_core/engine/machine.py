@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from omium_core.engine.commands import Append, Command
+from omium_core.engine.commands import DURABLE, Command
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError
@@ -60,23 +60,29 @@ class Machine:
     seal: Callable[[Any], Body]
     now: float = 0.0
     rerun: bool = False
+    made: list[e.Event] = attrs.field(factory=list)
     stopping: Stop | None = None
     entry: int = 0
     in_flight: int = 0
     reruns: int = 0
 
     def event(self, kind: type[EventT], body: Body | None = None, /, **fields: Any) -> EventT:
-        """Make the next event and take it into the state.
+        """Make the next event and take it into the state; it goes to the journal with the next append.
 
-        INVARIANT: events reach the journal in the order they are made here, so each is handed over in an `Append`
-        before the protocol that made it yields anything else.
+        INVARIANT: events reach the journal in the order they are made here, whichever protocol asks for the append.
         """
         state = self.state
         if body is not None:
             fields["body"], fields["digest"], fields["size"] = body, body.digest, len(body.data)
         event = kind(seq=state.seq + 1, epoch=state.epoch, at=self.now, **fields)
         state.apply(event)
+        self.made.append(event)
         return event
+
+    def take(self) -> list[e.Event]:
+        """Return what was made since the last time, for the journal."""
+        made, self.made = self.made, []
+        return made
 
     def raise_epoch(self) -> None:
         """Fence every runner that has the epoch until now."""
@@ -110,7 +116,7 @@ class Machine:
             }
         )
         event = self.event(e.ReviewRequested, body, review=self.review_id(), head=self.state.head, **fields)
-        yield Append((event,), "durable")
+        yield DURABLE
         return self.stop(Stop("pause", question, step=fields.get("step"), review=event.review))
 
     def review_id(self) -> str:

@@ -1,9 +1,9 @@
-"""Rollback as one unit: begun in one append that fences older runners, and finished by whoever opens the execution next."""
+"""Rollback as one unit: begun in one append that fences older runners, finished by whoever opens it next."""
 
 from __future__ import annotations
 
 from omium_core.engine import undoing
-from omium_core.engine.commands import Append, CheckReady
+from omium_core.engine.commands import DURABLE, CheckReady
 from omium_core.engine.machine import Machine, Protocol
 from omium_core.engine.state import CheckpointRecord
 from omium_core.errors import RollbackRefused
@@ -26,8 +26,8 @@ def roll_back(machine: Machine, target: CheckpointRecord, reason: str, by: str, 
         raise RollbackRefused(state.id, refusal)
     origin = state.head
     machine.raise_epoch()
-    event = machine.event(e.RolledBack, origin=origin, target=target.id, reason=reason, by=by, failure=failure)
-    yield Append((event,), "durable")
+    machine.event(e.RolledBack, origin=origin, target=target.id, reason=reason, by=by, failure=failure)
+    yield DURABLE
     yield from finish(machine)
 
 
@@ -41,13 +41,13 @@ def finish(machine: Machine) -> Protocol[None]:
             yield from undoing.resolve(machine, effect)
     compensable = [one for one in _behind(machine, target) if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, compensable)
-    event = machine.event(
+    machine.event(
         e.RollbackFinished,
         target=target.id,
         compensated=tuple(state.compensated),
         standing=tuple(one.id for one in _behind(machine, target)),
     )
-    yield Append((event,), "durable")
+    yield DURABLE
 
 
 def _behind(machine: Machine, target: CheckpointRecord) -> list[EffectRecord]:

@@ -16,7 +16,7 @@ MAIN = ""
 
 @attrs.define(eq=False)
 class Lane:
-    """An order of calls inside a scope. It has a name from its first call on; the scope's own task has the empty one."""
+    """An order of calls inside a scope, named by its first call; the scope's own task has the empty name."""
 
     label: str | None = None
     cursor: int = 0

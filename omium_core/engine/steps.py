@@ -1,4 +1,4 @@
-"""The protocol of a step: answered from the record, or attempted, validated and committed, and recovered when it fails."""
+"""The protocol of a step: answered from the record, or attempted, validated, committed, and recovered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 
 from omium_core.engine import deciding, effects, places, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import Append, Attempt, Correct, Fetch, Restore, Validate
+from omium_core.engine.commands import DURABLE, Attempt, Correct, Fetch, Restore, Validate
 from omium_core.engine.machine import Machine, Protocol, digest_of
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
@@ -92,7 +92,7 @@ def _attempt(
     inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders + scope.ladders)
     attributes = yield from _attributes(machine, call)
     if not turn.resumed:
-        yield Append(_started(machine, scope, lane, path, call, turn), "held")
+        _start(machine, scope, lane, path, call, turn)
         pass_over(machine, scope, lane)
     if call.effect is not None:
         answered = yield from open_transaction(machine, inner, call)
@@ -113,9 +113,9 @@ def _attempt(
     return inner, outcome
 
 
-def _started(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn) -> tuple[e.Event, ...]:
+def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn) -> None:
     initial = call.attributes and call.agent is not None and call.agent not in machine.state.attributes
-    started = machine.event(
+    machine.event(
         e.StepStarted,
         call.body,
         step=path,
@@ -132,10 +132,8 @@ def _started(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCa
         told=turn.told,
         initial=initial,
     )
-    if turn.fix is None or turn.review is None:
-        return (started,)
-    fix = machine.event(e.FixApplied, machine.seal(turn.fix), step=path, attempt=turn.attempt, review=turn.review)
-    return (started, fix)
+    if turn.fix is not None and turn.review is not None:
+        machine.event(e.FixApplied, machine.seal(turn.fix), step=path, attempt=turn.attempt, review=turn.review)
 
 
 def pass_over(machine: Machine, scope: Scope, lane: Lane) -> None:
@@ -203,7 +201,7 @@ def close_transaction(machine: Machine, inner: Scope, outcome: Outcome) -> Proto
     if record is None:
         return
     if not record.dissolved:
-        yield Append((effects.record_outcome(machine, inner, record, outcome),), "held")
+        effects.record_outcome(machine, inner, record, outcome)
     elif outcome.failure is not None:
         inside = [one for one in machine.state.within(record.id) if one.stands]
         if not any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside):
@@ -222,7 +220,7 @@ def commit(
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, undone)
     inner_effects = machine.state.of_step(inner.path)
-    completed = machine.event(
+    machine.event(
         e.StepCompleted,
         outcome.body,
         step=inner.path,
@@ -233,15 +231,15 @@ def commit(
         unresolved=tuple(one.id for one in inner_effects if one.uncertain),
         dropped=tuple(dropped),
     )
-    checkpoint = commit_checkpoint(
+    commit_checkpoint(
         machine, inner.path, call.name, call.agent, outcome.attributes, "attributes" if outcome.attributes else None
     )
-    yield Append((completed, checkpoint), "durable")
+    yield DURABLE
 
 
 def commit_checkpoint(
     machine: Machine, path: str, name: str, agent: str | None, body: Any = None, saves: str | None = None
-) -> e.CheckpointCommitted:
+) -> None:
     """Make the checkpoint of the state as it is now, and of what `body` adds to it."""
     state = machine.state
     outcomes = state.outcomes
@@ -250,7 +248,7 @@ def commit_checkpoint(
         digest = body.digest if body is not None else ""
         outcomes = outcomes.with_entry(key, Entry(kind, digest, 0, ""), f"{kind}:{digest}")
     parent = state.head
-    return machine.event(
+    machine.event(
         e.CheckpointCommitted,
         body,
         checkpoint="ckpt_" + digest_of(state.id, state.epoch, parent, path, outcomes.root)[:20],
@@ -299,7 +297,7 @@ def _recover(
     assert failure is not None
     ladder = deciding.ladder_for(call.ladders, failure.kind, outcome.error)
     final = ladder is None and not failure.blocking and outcome.error is not None
-    events: list[e.Event] = [
+    for one in failure.violations:
         machine.event(
             e.PolicyViolated,
             machine.seal({"message": one.message, "values": dict(one.values)}),
@@ -308,8 +306,6 @@ def _recover(
             rule=one.rule,
             where=one.where,
         )
-        for one in failure.violations
-    ]
     failed = machine.event(
         e.StepFailed,
         machine.seal(failure.evidence),
@@ -319,12 +315,11 @@ def _recover(
         where=failure.where,
         final=final,
     )
-    events.append(failed)
     if final:
-        yield Append(tuple(events), "durable")
+        yield DURABLE
         assert outcome.error is not None
         raise outcome.error
-    decision = yield from deciding.decide(machine, inner, ladder, failure, tuple(events), failed.seq)
+    decision = yield from deciding.decide(machine, inner, ladder, failure, failed.seq)
     return (yield from _act(machine, scope, inner, call, decision, failed.seq))
 
 
@@ -359,7 +354,7 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
         case "reject":
             ladder = deciding.ladder_named(call.ladders, step.decision.source if step.decision else "")
             failure = Failure(step.failure.kind if step.failure else "error", "the proposal was rejected")
-            decision = yield from deciding.decide(machine, inner, ladder, failure, (), failed)
+            decision = yield from deciding.decide(machine, inner, ladder, failure, failed)
             return (yield from _act(machine, inner, inner, call, decision, failed))
     return _Turn(step.attempts + 1, failed, fix=answer.get("edit"), review=review.answer.review)
 

@@ -1,11 +1,11 @@
-"""What becomes of effects: unresolved ones are resolved, never by guessing; compensable ones are undone, newest first."""
+"""What becomes of effects: unresolved ones are resolved without guessing, compensable ones undone newest first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from omium_core.engine.calls import Outcome
-from omium_core.engine.commands import Append, Check, Fetch, Jitter, Resend, Sleep, Undo
+from omium_core.engine.commands import DURABLE, Check, Fetch, Jitter, Resend, Sleep, Undo
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop, digest_of
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, EffectRecord
@@ -48,8 +48,8 @@ def _settled(machine: Machine, effect: EffectRecord, outcome: Outcome | None, by
     if outcome is None or (outcome.failure is not None and not outcome.definite):
         return False
     done = outcome.failure is None
-    event = machine.event(e.EffectResolved, outcome.body if done else None, effect=effect.id, done=done, by=by)
-    yield Append((event,), "durable")
+    machine.event(e.EffectResolved, outcome.body if done else None, effect=effect.id, done=done, by=by)
+    yield DURABLE
     return True
 
 
@@ -61,7 +61,7 @@ def compensate(machine: Machine, effects: Iterable[EffectRecord]) -> Protocol[No
 
 def _undo(machine: Machine, effect: EffectRecord) -> Protocol[None]:
     key = "omk_" + digest_of("undo", effect.id)[:32]
-    intent = machine.event(
+    machine.event(
         e.EffectIntended,
         effect=effect.id,
         name=effect.name,
@@ -74,15 +74,16 @@ def _undo(machine: Machine, effect: EffectRecord) -> Protocol[None]:
         arguments=effect.arguments,
         of=effect.id,
     )
-    yield Append((intent,), "durable")
+    yield DURABLE
     message = ""
     for attempt in range(1, COMPENSATION_ATTEMPTS_MAX + 1):
         outcome: Outcome = yield Undo(effect, key)
         if outcome.failure is None:
-            yield Append((machine.event(e.EffectCompensated, effect=effect.id, key=key),), "durable")
+            machine.event(e.EffectCompensated, effect=effect.id, key=key)
+            yield DURABLE
             return
         message, final = outcome.failure.message, attempt == COMPENSATION_ATTEMPTS_MAX
-        failed = machine.event(
+        machine.event(
             e.CompensationFailed,
             machine.seal(outcome.failure.evidence),
             effect=effect.id,
@@ -90,7 +91,7 @@ def _undo(machine: Machine, effect: EffectRecord) -> Protocol[None]:
             attempt=attempt,
             final=final,
         )
-        yield Append((failed,), "durable")
+        yield DURABLE
         if not final:
             yield Sleep(COMPENSATION_BACKOFF.wait_s(attempt, (yield Jitter())))
     reason = f"`{effect.name}` (`{effect.id}`) could not be undone and still stands: {message}"

@@ -27,10 +27,10 @@ class StatusChange:
 class Batch:
     """Events of one execution that are appended together or not at all.
 
-    `first_seq` is the sequence number of the first event (an execution's first event has 1; a fork's goes on from its source's). `headers` are the
-    events' headers, each one line of JSON; `bodies` are their stored bodies in the same order, concatenated.
-    `digest` is the chain's hash after the last event, in hex. `expected_epoch` is the epoch the execution MUST have in the store (0 for
-    an execution that is not there yet), `epoch` the one it has afterwards.
+    `first_seq` is the sequence number of the first event: an execution's first event has 1, a fork's goes on from its
+    source's. `headers` are the events' headers, each one line of JSON; `bodies` are their stored bodies in the same
+    order, concatenated. `digest` is the chain's hash after the last event, in hex. `expected_epoch` is the epoch that
+    the execution MUST have in the store (0 for one that is not there yet), `epoch` the one it has afterwards.
     """
 
     execution: str

@@ -193,7 +193,7 @@ class EffectDone(_Event):
 
 @attrs.frozen(kw_only=True)
 class EffectFailed(_Event):
-    """An effect raised. `definite`: it certainly did not happen; else it is unresolved. Body: `{"message", "error"}`."""
+    """An effect raised. `definite`: it certainly did not happen, else it is unresolved. Body: the evidence."""
 
     effect: str
     name: str

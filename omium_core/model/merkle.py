@@ -16,12 +16,15 @@ __all__ = ["EMPTY_ROOT", "MerkleMap"]
 
 V = TypeVar("V")
 
-EMPTY_ROOT = hashlib.sha256(b"omium empty map").hexdigest()
+_sha256 = hashlib.sha256
+_NOBODY = b"\0" * 32
+
+EMPTY_ROOT = _sha256(b"omium empty map").hexdigest()
 
 
 @attrs.frozen(eq=False)
 class _Leaf(Generic[V]):
-    place: str
+    place: bytes
     key: str
     value: V
     hash: bytes
@@ -29,7 +32,7 @@ class _Leaf(Generic[V]):
 
 @attrs.frozen(eq=False)
 class _Fork(Generic[V]):
-    children: tuple[_Leaf[V] | _Fork[V] | None, ...]
+    children: list[_Leaf[V] | _Fork[V] | None]
     hash: bytes
 
 
@@ -51,14 +54,14 @@ class MerkleMap(Generic[V]):
         """Return the value under `key`, or None."""
         place, node, depth = _place(key), self._root, 0
         while isinstance(node, _Fork):
-            node = node.children[int(place[depth], 16)]
+            node = node.children[_branch(place, depth)]
             depth += 1
         return node.value if node is not None and node.key == key else None
 
     def with_entry(self, key: str, value: V, digest: str) -> MerkleMap[V]:
         """Return the map with `key` set."""
         place = _place(key)
-        leaf = _Leaf(place, key, value, hashlib.sha256(f"{place}\0{digest}".encode()).digest())
+        leaf = _Leaf(place, key, value, _sha256(place + digest.encode()).digest())
         return MerkleMap(_insert(self._root, leaf, 0))
 
     def without(self, key: str) -> MerkleMap[V]:
@@ -76,35 +79,43 @@ class MerkleMap(Generic[V]):
                 yield node.key, node.value
 
 
-def _place(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+def _place(key: str) -> bytes:
+    return _sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _branch(place: bytes, depth: int) -> int:
+    """Return four bits of a place: the branch that it takes at that depth."""
+    byte = place[depth >> 1]
+    return byte & 15 if depth & 1 else byte >> 4
 
 
 def _insert(node: _Node[V] | None, leaf: _Leaf[V], depth: int) -> _Node[V]:
     if node is None or (isinstance(node, _Leaf) and node.key == leaf.key):
         return leaf
+    children: list[_Node[V] | None]
     if isinstance(node, _Leaf):
-        node = _fork(_put((None,) * 16, int(node.place[depth], 16), node))
-    branch = int(leaf.place[depth], 16)
-    return _fork(_put(node.children, branch, _insert(node.children[branch], leaf, depth + 1)))
+        children = [None] * 16
+        children[_branch(node.place, depth)] = node
+    else:
+        children = node.children.copy()
+    branch = _branch(leaf.place, depth)
+    children[branch] = _insert(children[branch], leaf, depth + 1)
+    return _fork(children)
 
 
-def _remove(node: _Node[V] | None, place: str, key: str, depth: int) -> _Node[V] | None:
+def _remove(node: _Node[V] | None, place: bytes, key: str, depth: int) -> _Node[V] | None:
     if node is None:
         return None
     if isinstance(node, _Leaf):
         return None if node.key == key else node
-    branch = int(place[depth], 16)
-    children = _put(node.children, branch, _remove(node.children[branch], place, key, depth + 1))
+    children = node.children.copy()
+    branch = _branch(place, depth)
+    children[branch] = _remove(children[branch], place, key, depth + 1)
     left = [child for child in children if child is not None]
     # A fork above a single leaf would make the hash depend on what was removed before.
     return left[0] if len(left) == 1 and isinstance(left[0], _Leaf) else _fork(children)
 
 
-def _put(children: tuple[_Node[V] | None, ...], branch: int, node: _Node[V] | None) -> tuple[_Node[V] | None, ...]:
-    return (*children[:branch], node, *children[branch + 1 :])
-
-
-def _fork(children: tuple[_Node[V] | None, ...]) -> _Fork[V]:
-    content = b"".join(b"\0" * 32 if child is None else child.hash for child in children)
-    return _Fork(children, hashlib.sha256(b"\1" + content).digest())
+def _fork(children: list[_Node[V] | None]) -> _Fork[V]:
+    content = b"".join([_NOBODY if child is None else child.hash for child in children])
+    return _Fork(children, _sha256(content).digest())

@@ -10,7 +10,6 @@ import attrs
 
 from omium_core.errors import UsageError
 from omium_core.recovery.ladders import (
-    Backoff,
     Fallback,
     Halt,
     Ladder,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omium_core.errors import ConditionFailed, Hallucination, OmiumError, Unstorable, UsageError
+from omium_core.errors import ConditionFailed, Hallucination, Unstorable, UsageError
 from omium_core.model.failure import Failure, Violation
 
 __all__ = ["classify", "kind_of", "place_of", "violation_of", "where_of"]

@@ -61,7 +61,7 @@ def owner() -> object:
 
 
 def current_frame() -> Frame | None:
-    """Return where this code stands; the first call in a task or thread that was started inside a scope opens a lane."""
+    """Return where this code stands; the first call in a task or thread that was started inside opens a lane."""
     frame = CURRENT.get()
     if frame is None:
         return None

@@ -19,7 +19,7 @@ class Hooks(Protocol):
     """What the runtime calls; the facade binds it to the plugins that are loaded."""
 
     def tracker(self, execution: str) -> Callable[[list[Event]], None] | None:
-        """Return what takes an execution's events once they are in the journal, and returns at once; None for nobody."""
+        """Return what takes an execution's events once they are in the journal, at once; None for nobody."""
 
     def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
         """Return a generator for each plugin that wants to see this attempt."""

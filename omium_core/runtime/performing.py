@@ -30,7 +30,6 @@ from omium_core.engine.commands import (
 )
 from omium_core.engine.machine import AttemptAborted, Interrupt
 from omium_core.engine.scope import Scope
-
 from omium_core.errors import (
     Corrupted,
     ExecutionFenced,

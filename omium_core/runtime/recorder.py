@@ -28,23 +28,16 @@ class Recorder:
     epoch: int
     stored: Callable[[list[str]], None]
     track: Callable[[list[Event]], None] | None = None
-    row: StatusChange = StatusChange()
-    held: list[Event] = attrs.field(factory=list)
+    row: StatusChange | None = None
     last: Commit | None = None
 
-    def hold(self, events: tuple[Event, ...]) -> None:
-        """Keep events for the next append."""
-        self.held.extend(events)
-
-    def append(self, events: tuple[Event, ...], row: StatusChange) -> Commit:
-        """Hand what was held and these events to the journal; `row` is what the execution's row should say now."""
-        taken = [*self.held, *events]
-        self.held.clear()
-        batch = self._batch(taken, row)
+    def append(self, events: list[Event], row: StatusChange) -> Commit:
+        """Hand events to the journal; `row` is what the execution's row should say now."""
+        batch = self._batch(events, row)
         self.last = commit = self.journal.append(batch)
         if batch.blobs or self.track is not None:
             digests = [blob.digest for blob in batch.blobs]
-            commit.on_done(lambda: self._landed(commit, digests, taken))
+            commit.on_done(lambda: self._landed(commit, digests, events))
         return commit
 
     def _batch(self, events: list[Event], row: StatusChange) -> Batch:

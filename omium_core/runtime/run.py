@@ -106,23 +106,20 @@ class Run:
             command = protocol.throw(error) if error is not None else protocol.send(result)
             if not isinstance(command, Append):
                 return command, None
-            if command.urgency == "held":
-                self.recorder.hold(command.events)
-                return command, None
-            commit = self.recorder.append(command.events, self._row())
-            return command, commit if command.urgency == "durable" else None
+            commit = self.recorder.append(self.machine.take(), self._row())
+            return command, commit if command.durable else None
 
     def plugin_failed(self, plugin: str, hook: str, error: BaseException) -> None:
         """Journal that a plugin raised; it goes no further."""
         with self.lock:
-            self.recorder.hold((self.machine.event(e.PluginFailed, plugin=plugin, hook=hook, message=str(error)),))
+            self.machine.event(e.PluginFailed, plugin=plugin, hook=hook, message=str(error))
 
     def _row(self) -> StatusChange:
         state = self.machine.state
         return StatusChange(state.status, state.workflow, state.runner, state.started, state.ended)
 
     def _messenger(self, raised: BaseException) -> BaseException:
-        """An error of the store stops the execution: it goes through user code as a messenger that cannot be swallowed."""
+        """An error of the store stops the execution: a messenger that user code cannot swallow takes its place."""
         if isinstance(raised, OmiumError) and performing.is_ours(raised):
             return self.machine.stop(Stop("failed", str(raised), error=raised))
         return raised

@@ -257,9 +257,8 @@ async def test_async_blocks() -> None:
     async def one() -> int:
         return 1
 
-    async with omium.execution("by hand", execution_id="x") as execution:
-        async with Checkpoint("saved") as block:
-            block.state = await one()
+    async with omium.execution("by hand", execution_id="x") as execution, Checkpoint("saved") as block:
+        block.state = await one()
     assert execution.status == "completed"
     assert omium.open_store().load("x") == {"one": 1, "saved": 1}
 
@@ -300,7 +299,7 @@ def test_nothing_swallows_a_stop() -> None:
         try:
             one()
         except:  # noqa: E722  # the point: not even this may swallow it
-            pass
+            after.append("swallowed")
         try:
             two()
         finally:
@@ -308,7 +307,7 @@ def test_nothing_swallows_a_stop() -> None:
         return "done"
 
     assert flow.start().status == "paused"
-    assert after == ["finally"]
+    assert after == ["swallowed", "finally"]
 
 
 def test_workflow_inside_an_execution_is_a_step() -> None:

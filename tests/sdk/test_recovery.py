@@ -153,7 +153,7 @@ def test_blocking_rule_without_a_ladder_halts() -> None:
     def flow() -> str:
         try:
             offer()
-        except BaseException:  # noqa: BLE001  # the point: not even this may swallow it
+        except BaseException:  # the point: not even this may swallow it
             return "swallowed"
         return "accepted"
 

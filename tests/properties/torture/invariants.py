@@ -53,7 +53,7 @@ def journal(events: list[e.Event]) -> None:
         assert event.seq == number
         assert event.epoch >= epoch
         match event:
-            case e.StepStarted():
+            case e.StepStarted() if event.kind != "block":
                 assert event.attempt > attempts.get(event.step, 0), f"attempt {event.attempt} of {event.step} again"
                 attempts[event.step] = event.attempt
             case e.RecoveryDecided() if event.rung >= 0:

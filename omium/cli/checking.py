@@ -1,0 +1,59 @@
+"""`omium verify` and `omium doctor`: is what was written still there, and can this machine be relied on."""
+
+from __future__ import annotations
+
+import click
+
+from omium import operating
+from omium.cli.diagnosing import BROKEN as SICK
+from omium.cli.diagnosing import diagnose
+from omium.cli.ids import short_id
+from omium.cli.opening import existing
+from omium.cli.options import common, execution_option, fill, places
+from omium.cli.output import Output
+from omium.cli.status import BROKEN, FAILED
+from omium.cli.wording import clean
+
+__all__ = ["doctor", "verify"]
+
+
+@click.command()
+@places("[ID]")
+@execution_option
+@click.option("--head", metavar="HASH", help="A chain hash or checkpoint id that was noted elsewhere and must be there.")
+@common
+@click.pass_obj
+def verify(output: Output, given: tuple[str, ...], execution_id: str | None, head: str | None) -> None:
+    """Check that journals, bodies and blobs are as they were written; of one execution, or of all."""
+    (execution,) = fill(("id",), given, id=execution_id)
+    store = existing().store
+    result = operating.verify(execution, head=head)
+    if output.as_json:
+        problems = [{"execution": one.execution, "seq": one.seq, "message": str(one)} for one in result.problems]
+        counted = {"executions": result.executions, "events": result.events}
+        output.data({"ok": result.ok, **counted, "problems": problems, "heads": result.heads})
+    elif result.ok:
+        click.echo(f"ok: {result.executions} executions, {result.events} events, all as they were written")
+        for id, digest in result.heads.items() if execution is not None else ():
+            click.echo(f"head: {digest}")
+            output.next(f"omium verify {short_id(store, id)} --head {digest[:16]}")
+    else:
+        for one in result.problems:
+            click.echo(clean(f"broken: {one}"))
+        output.next("restore the store from a backup", "omium doctor")
+    click.get_current_context().exit(0 if result.ok else BROKEN)
+
+
+@click.command()
+@common
+@click.pass_obj
+def doctor(output: Output) -> None:
+    """Check Python, the store, the clock, plugins and configuration; exit 1 when something is broken."""
+    findings = diagnose()
+    sick = [one for one in findings if one.status == SICK]
+    if output.as_json:
+        output.data({"ok": not sick, "findings": [one.as_data() for one in findings]})
+    else:
+        output.table(("", "WHAT", "FOUND"), [(one.status, one.name, clean(one.message)) for one in findings])
+        output.next("omium list" if not sick else "put right what is broken, then `omium doctor`")
+    click.get_current_context().exit(FAILED if sick else 0)

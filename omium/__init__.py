@@ -2,131 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omium.blocks import Checkpoint, Transaction, execution
-from omium.current import Current, bind, current, now, random, uuid
-from omium.decorators import agent, checkpoint, effect, require, rollback_on, transaction, workflow
-from omium.execution import Execution
-from omium.operating import execution_of, fork, resume, review, rollback, verify
-from omium.runtime import Runtime, runtime_for, types
-from omium.stores import OpenStore, open_store
-from omium.unavailable import Consensus, consensus, guard
-from omium.workflows import Workflow
-from omium_core.errors import (
-    ConditionFailed,
-    Diverged,
-    ExecutionBusy,
-    ExecutionFenced,
-    ExecutionHalted,
-    ExecutionPaused,
-    ExecutionRolledBack,
-    Hallucination,
-    NotDone,
-    OmiumError,
-    ReviewRefused,
-    RollbackRefused,
-    StepError,
-    StoreError,
-    UnknownCheckpoint,
-    UnknownExecution,
-    Unstorable,
-    UsageError,
-)
-from omium_core.hookspecs import hookimpl
-from omium_core.model.agent import Agent
-from omium_core.recovery.agents import AgentConfig
-from omium_core.recovery.ladders import (
-    AtMost,
-    Backoff,
-    Compensate,
-    Fallback,
-    Halt,
-    Notify,
-    Pause,
-    Recovery,
-    Retry,
-    Rollback,
-    Skip,
-)
-from omium_core.runtime.performing import NOT_DONE
-from omium_core.runtime.verifying import Verification
+if TYPE_CHECKING:
+    from omium.exports import *  # noqa: F403  # a type checker sees what `__getattr__` gives
 
-register = types().register
+    __version__: str
+else:
 
-__all__ = [
-    "NOT_DONE",
-    "Agent",
-    "AgentConfig",
-    "AtMost",
-    "Backoff",
-    "Checkpoint",
-    "Compensate",
-    "ConditionFailed",
-    "Consensus",
-    "Current",
-    "Diverged",
-    "Execution",
-    "ExecutionBusy",
-    "ExecutionFenced",
-    "ExecutionHalted",
-    "ExecutionPaused",
-    "ExecutionRolledBack",
-    "Fallback",
-    "Hallucination",
-    "Halt",
-    "NotDone",
-    "Notify",
-    "OmiumError",
-    "OpenStore",
-    "Pause",
-    "Recovery",
-    "Retry",
-    "ReviewRefused",
-    "Rollback",
-    "RollbackRefused",
-    "Runtime",
-    "Skip",
-    "StepError",
-    "StoreError",
-    "Transaction",
-    "UnknownCheckpoint",
-    "UnknownExecution",
-    "Unstorable",
-    "UsageError",
-    "Verification",
-    "Workflow",
-    "agent",
-    "bind",
-    "checkpoint",
-    "consensus",
-    "current",
-    "effect",
-    "execution",
-    "execution_of",
-    "fork",
-    "guard",
-    "hookimpl",
-    "now",
-    "open_store",
-    "random",
-    "register",
-    "require",
-    "resume",
-    "review",
-    "rollback",
-    "rollback_on",
-    "runtime_for",
-    "transaction",
-    "uuid",
-    "verify",
-    "workflow",
-]
+    def __getattr__(name: str) -> Any:
+        """Give what `omium.exports` has; importing it costs more than a command such as `omium --version` should."""
+        if name == "__version__":
+            from importlib.metadata import version
 
+            return version("omium")
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(f"module `omium` has no attribute `{name}`")
+        from omium import exports
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+        globals().update({one: getattr(exports, one) for one in exports.__all__}, __all__=exports.__all__)
+        if name not in globals():
+            raise AttributeError(f"module `omium` has no attribute `{name}`")
+        return globals()[name]
 
-        return version("omium")
-    raise AttributeError(f"module `omium` has no attribute `{name}`")
+    def __dir__() -> list[str]:
+        from omium import exports
+
+        return sorted({*globals(), *exports.__all__, "__version__"})

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from omium import running
-from omium.execution import Execution
+from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
 from omium_core.engine import blocks, life
 from omium_core.engine.calls import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omium import running
-from omium.execution import Execution
+from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
 from omium.workflows import Workflow
 from omium_core.engine import life

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -19,7 +19,9 @@ from omium_core.runtime.declarations import Registry
 from omium_core.runtime.store import Store
 from omium_core.specs import CodecSpec
 
-__all__ = ["Runtime", "registry", "runtime_for", "types"]
+__all__ = ["Runtime", "plugins", "register", "registry", "runtime_for", "types"]
+
+_Class = TypeVar("_Class", bound=type)
 
 
 @attrs.define(eq=False)
@@ -57,10 +59,15 @@ class _Process:
         with self.lock:
             runtime = self.runtimes.get(config.store)
             if runtime is None:
-                if self.plugins is None:
-                    self.plugins = load_plugins()
-                runtime = self.runtimes[config.store] = _open(config, self.plugins, self.registry, self.types)
+                plugins = self.loaded_plugins()
+                runtime = self.runtimes[config.store] = _open(config, plugins, self.registry, self.types)
             return runtime
+
+    def loaded_plugins(self) -> Plugins:
+        with self.lock:
+            if self.plugins is None:
+                self.plugins = load_plugins()
+            return self.plugins
 
     def forget(self, runtime: Runtime) -> None:
         with self.lock:
@@ -79,6 +86,16 @@ def runtime_for(store: str | os.PathLike[str] | None = None, **options: Any) -> 
 def registry() -> Registry:
     """Return what this process declared."""
     return _PROCESS.registry
+
+
+def plugins() -> Plugins:
+    """Return the plugins of this process; they are loaded by the first call."""
+    return _PROCESS.loaded_plugins()
+
+
+def register(cls: _Class, name: str | None = None) -> _Class:
+    """Let recorded values be restored to `cls`; see `Types.register`."""
+    return _PROCESS.types.register(cls, name)
 
 
 def types() -> Types:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from omium.execution import Execution
+from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
 from omium_core.errors import UnknownCheckpoint, UnknownType
 from omium_core.model.events import Event

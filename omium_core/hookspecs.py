@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import click
 
     from omium_core.model.events import Event
-    from omium_core.specs import BlobStoreSpec, CodecSpec, JournalSpec, NotifierSpec
+    from omium_core.specs import BlobStoreSpec, CodecSpec, Finding, JournalSpec, NotifierSpec
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -47,6 +47,11 @@ def register_codecs() -> Iterable[CodecSpec] | None:
 @hookspec
 def register_commands(group: click.Group) -> None:
     """Add commands to the command line's group, under names that it does not have yet."""
+
+
+@hookspec
+def diagnose(store: str) -> Iterable[Finding] | None:
+    """Return what `omium doctor` should say about what this plugin needs; change nothing. `store` is the store's URL."""
 
 
 @hookspec

@@ -8,14 +8,14 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from omium_core.errors import MissingExtra, PluginError
 from omium_core.interfaces.checkpoint import BlobStore, Journal
 
-__all__ = ["ANY_SCHEME", "BlobStoreSpec", "CodecSpec", "JournalSpec", "NotifierSpec"]
+__all__ = ["ANY_SCHEME", "BlobStoreSpec", "CodecSpec", "Finding", "JournalSpec", "NotifierSpec"]
 
 ANY_SCHEME = "*"
 """Stands, in a `BlobStoreSpec`, for every URL scheme that no other plugin serves."""
@@ -116,6 +116,15 @@ class CodecSpec:
     def load(self) -> Callable[..., Any]:
         """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
         return _load(self.tag, self.factory, self.extra)
+
+
+@attrs.frozen
+class Finding:
+    """One line of `omium doctor`: what was looked at, whether it is `ok`, a `warning` or `broken`, and what was found."""
+
+    name: str
+    status: Literal["ok", "warning", "broken"]
+    message: str
 
 
 def _check(names: Sequence[str], form: re.Pattern[str], what: str, factory: str) -> None:

@@ -8,7 +8,7 @@ from omium_core.engine import undoing
 from omium_core.engine.calls import EffectCall, Outcome
 from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform
 from omium_core.engine.machine import AttemptAborted, Machine, Protocol
-from omium_core.engine.scope import Lane, Scope
+from omium_core.engine.scope import Lane, Scope, counted
 from omium_core.errors import UsageError
 from omium_core.model import events as e
 from omium_core.model.effect import (
@@ -33,8 +33,7 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     """Return the effect's value: from the record where it stands, else by performing it."""
     machine.check_running(scope)
     label = scope.label_for(lane, call.name)
-    slot = f"{scope.path}|{label}|{call.name}|{lane.effects[call.name]}"
-    lane.effects[call.name] += 1
+    slot = f"{scope.path}|{label}|{call.name}|{counted(lane.effects, call.name)}"
     if call.kind == READ:
         return (yield from _read(machine, scope, slot, call))
     record = yield from claim_or_intend(machine, scope, slot, call)
@@ -102,10 +101,9 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
     scope.models += call.model is not None
     request = (call.name, call.arguments)
     recorded = machine.state.reads.get((scope.path, scope.attempt), {}).get(request, [])
-    position = scope.answered[request]
-    scope.answered[request] += 1
-    if position < len(recorded):
-        answer = yield Fetch(*recorded[position])
+    position = counted(scope.answered, request)
+    if position <= len(recorded):
+        answer = yield Fetch(*recorded[position - 1])
         return answer["value"]
     outcome = yield from _in_flight(machine, call, "")
     facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omium_core.engine.commands import Fetch
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
-from omium_core.engine.scope import Lane, Scope
+from omium_core.engine.scope import Lane, Scope, counted
 from omium_core.errors import Diverged
 
 __all__ = ["locate", "unasked"]
@@ -52,8 +52,7 @@ def diverge(machine: Machine, step: str, expected: str, found: str, left: list[t
 
 
 def _path(scope: Scope, lane: Lane, label: str, name: str) -> str:
-    lane.steps[name] += 1
-    occurrence = lane.steps[name]
+    occurrence = counted(lane.steps, name)
     component = (f"[{label}]" if label else "") + name + (f"#{occurrence}" if occurrence > 1 else "")
     return f"{scope.path}/{component}" if scope.path else component
 

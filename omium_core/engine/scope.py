@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from typing import TypeVar
 
 import attrs
 
 from omium_core.model.failure import Failure
 from omium_core.recovery.ladders import Ladder
 
-__all__ = ["Lane", "Scope"]
+__all__ = ["Lane", "Scope", "counted"]
+
+K = TypeVar("K")
 
 MAIN = ""
 
@@ -20,8 +22,8 @@ class Lane:
 
     label: str | None = None
     cursor: int = 0
-    steps: Counter[str] = attrs.field(factory=Counter)
-    effects: Counter[str] = attrs.field(factory=Counter)
+    steps: dict[str, int] = attrs.field(factory=dict)
+    effects: dict[str, int] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -37,10 +39,10 @@ class Scope:
     entry: int
     parent: Scope | None = None
     main: Lane = attrs.field(factory=lambda: Lane(MAIN))
-    labels: Counter[str] = attrs.field(factory=Counter)
+    labels: dict[str, int] = attrs.field(factory=dict)
     asked: set[str] = attrs.field(factory=set)
     touched: set[str] = attrs.field(factory=set)
-    answered: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    answered: dict[tuple[str, str], int] = attrs.field(factory=dict)
     ladders: tuple[Ladder, ...] = ()
     transaction: str | None = None
     models: int = 0
@@ -49,8 +51,8 @@ class Scope:
     def label_for(self, lane: Lane, name: str) -> str:
         """Return the lane's name, and name it after this first call when it has none yet."""
         if lane.label is None:
-            self.labels[name] += 1
-            lane.label = name if self.labels[name] == 1 else f"{name}~{self.labels[name]}"
+            count = counted(self.labels, name)
+            lane.label = name if count == 1 else f"{name}~{count}"
         return lane.label
 
     def takes(self, kind: str) -> bool:
@@ -63,3 +65,9 @@ class Scope:
         while scope is not None and scope.transaction is None:
             scope = scope.parent
         return scope
+
+
+def counted(counts: dict[K, int], key: K) -> int:
+    """Count one more of `key`; return how many there are now."""
+    counts[key] = count = counts.get(key, 0) + 1
+    return count

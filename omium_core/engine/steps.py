@@ -46,7 +46,7 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: StepCall) -> Proto
     machine.check_running(scope)
     path, known = yield from places.locate(machine, scope, lane, call.name, call.arguments)
     scope.touched.add(path)
-    entry = machine.state.outcomes.get(path)
+    entry = machine.state.outcomes.get(path) if path in machine.state.steps else None
     if entry is not None and (known or entry.arguments == call.arguments):
         return (yield from _answer(path, entry))
     turn: _Turn | _Settled = yield from _first_turn(machine, path, call)

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Sequence
-from json.encoder import encode_basestring
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -28,16 +25,13 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circ
 _MISSING: Any = object()
 
 
-def _fields(kind: type[Event]) -> tuple[Callable[[Event], tuple[Any, ...]], tuple[tuple[str, Any], ...]]:
-    """Return what gives the header's values, and for each how it begins and its default, which is not written."""
-    own = {
-        one.name: _MISSING if isinstance(one.default, attrs.Factory) else one.default  # type: ignore[arg-type]  # attrs types it as a function
+def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
+    """Return the header's fields with their defaults; a field that has its default is not written."""
+    return tuple(
+        (one.name, one.default if not isinstance(one.default, attrs.Factory) else _MISSING)  # type: ignore[arg-type]  # attrs types it as a function
         for one in attrs.fields(kind)
-        if one.name not in ("body", "digest", "size")
-    }
-    fields: dict[str, Any] = {"seq": _MISSING, "epoch": _MISSING, "at": _MISSING}
-    fields |= {name: default for name, default in own.items() if name not in fields}
-    return attrgetter(*fields), tuple((f',"{name}":', default) for name, default in fields.items())
+        if one.name not in ("body", "digest", "size", "seq", "epoch", "at")
+    )
 
 
 _HEADER_FIELDS = {name: _fields(kind) for name, kind in EVENT_TYPES.items()}
@@ -50,17 +44,16 @@ _TUPLES = {
 def header_of(event: Event) -> str:
     """Return the event's header as it is stored."""
     name = type(event).__name__
-    values, fields = _HEADER_FIELDS[name]
-    # An encoder for the whole of it would cost three times this, for each of the three events of a step.
-    header = f'{{"type":"{name}"'
-    for (begun, default), value in zip(fields, values(event), strict=True):
+    header: dict[str, Any] = {"type": name, "seq": event.seq, "epoch": event.epoch, "at": event.at}
+    for field, default in _HEADER_FIELDS[name]:
+        value = getattr(event, field)
         if value != default:
-            header += begun + (encode_basestring(value) if type(value) is str else _json(value))
+            header[field] = value
     if event.digest is not None:
-        header += f',"body":"{event.digest}","size":{event.size}'
+        header["body"], header["size"] = event.digest, event.size
         if event.body is not None and event.body.key_id is not None:
-            header += f',"key_id":{encode_basestring(event.body.key_id)}'
-    return header + "}"
+            header["key_id"] = event.body.key_id
+    return _ENCODE(header)
 
 
 def link(previous: str, header: str, body_digest: str | None) -> str:
@@ -94,12 +87,6 @@ def body_of(row: JournalRow, seq: int) -> bytes:
     if hashlib.sha256(data).hexdigest() != event.digest:
         raise Corrupted(f"the body of event {seq} of `{row.execution}` was changed", row.execution, seq)
     return data
-
-
-def _json(value: Any) -> str:
-    if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)
-    return _ENCODE(value)
 
 
 def _event(row: JournalRow, header: str) -> Event:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -96,15 +95,6 @@ class Invocation:
     frame: Frame
     succeeded: Callable[[Any], Outcome]
     failed: Callable[[BaseException], Outcome]
-
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Make this call's frame the current one."""
-        token = CURRENT.set(self.frame)
-        try:
-            yield
-        finally:
-            CURRENT.reset(token)
 
 
 @attrs.frozen(eq=False)

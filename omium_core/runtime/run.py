@@ -11,18 +11,19 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import attrs
 
 from omium_core.engine.commands import Append, Attempt, Check, Command, Perform, Quiesce, Resend, Sleep, Undo
 from omium_core.engine.machine import Machine, Protocol, Stop
-from omium_core.errors import OmiumError
+from omium_core.errors import OmiumError, StoreError, UsageError
 from omium_core.interfaces.checkpoint import Commit, StatusChange
 from omium_core.model import events as e
 from omium_core.recovery.ladders import Ladder
 from omium_core.runtime import performing
+from omium_core.runtime.context import CURRENT
 from omium_core.runtime.declarations import Registry
 from omium_core.runtime.dispatch import Hooks
 from omium_core.runtime.recorder import Recorder
@@ -106,7 +107,10 @@ class Run:
             command = protocol.throw(error) if error is not None else protocol.send(result)
             if not isinstance(command, Append):
                 return command, None
-            commit = self.recorder.append(self.machine.take(), self._row())
+            try:
+                commit = self.recorder.append(self.machine.take(), self._row())
+            except BaseException as refused:  # The protocol has to see it, like the fate of an append that was taken.
+                return command, _Refused(refused)
             return command, commit if command.durable else None
 
     def plugin_failed(self, plugin: str, hook: str, error: BaseException) -> None:
@@ -150,25 +154,29 @@ class Run:
         invocation = performing.invocation(self, command)
         if invocation is None:
             return None
-        with invocation.inside():
-            try:
-                value = performing.finish_sync(invocation.call())
-            except BaseException as error:  # `failed` raises again what is not a failure.
-                return invocation.failed(error)
-            return invocation.succeeded(value)
+        token = CURRENT.set(invocation.frame)
+        try:
+            value = performing.finish_sync(invocation.call())
+        except BaseException as error:  # `failed` raises again what is not a failure.
+            return invocation.failed(error)
+        finally:
+            CURRENT.reset(token)
+        return invocation.succeeded(value)
 
     async def _acall(self, command: Attempt | Perform | Resend | Check | Undo) -> Any:
         invocation = performing.invocation(self, command)
         if invocation is None:
             return None
-        with invocation.inside():
-            try:
-                value = invocation.call()
-                if isinstance(value, Awaitable):
-                    value = await value
-            except BaseException as error:  # `failed` raises again what is not a failure.
-                return invocation.failed(error)
-            return invocation.succeeded(value)
+        token = CURRENT.set(invocation.frame)
+        try:
+            value = invocation.call()
+            if isinstance(value, Awaitable):
+                value = await value
+        except BaseException as error:  # `failed` raises again what is not a failure.
+            return invocation.failed(error)
+        finally:
+            CURRENT.reset(token)
+        return invocation.succeeded(value)
 
     async def _landed(self, commit: Commit) -> None:
         """Await a commit. One turn of the loop lets the other tasks append to the same group first."""
@@ -200,6 +208,22 @@ class Run:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=QUIESCE_S)
+
+
+@attrs.frozen
+class _Refused:
+    """The fate of an append that the journal did not take: the engine is ahead of it, so the execution has to stop."""
+
+    error: BaseException
+    done: bool = True
+
+    def wait(self) -> None:
+        if isinstance(self.error, UsageError):
+            raise StoreError(str(self.error)) from self.error
+        raise self.error
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        callback()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, landed: asyncio.Future[None]) -> None:

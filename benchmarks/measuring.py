@@ -16,7 +16,7 @@ import attrs
 
 from omium.runtime import Runtime, runtime_for
 
-__all__ = ["Limit", "Row", "Times", "main", "of_limit", "opened", "scratch", "timed"]
+__all__ = ["Limit", "Row", "Times", "main", "of_limit", "opened", "scratch", "timed", "verdict"]
 
 # The folder MUST be on the disk that is meant: `/tmp` is memory on many machines, and memory has no limit to compare with.
 FOLDER = os.environ.get("OMIUM_BENCH_FOLDER", "/var/tmp")
@@ -130,10 +130,14 @@ def main(measure: Callable[[Path], list[Row]]) -> None:
         print(json.dumps([attrs.asdict(row) for row in rows]))
         return
     for row in rows:
-        verdict = {True: "met", False: "NOT MET", None: "reported"}[row.met]
-        print(f"row {row.number}: {row.what}\n  measured {row.measured}\n  target   {row.target}: {verdict}")
+        print(f"row {row.number}: {row.what}\n  measured {row.measured}\n  target   {row.target or 'none'}: {verdict(row)}")
         for note in row.notes:
             print(f"  {note}")
+
+
+def verdict(row: Row) -> str:
+    """Say in a word how a row stands to its target."""
+    return {True: "met", False: "NOT MET", None: "reported"}[row.met]
 
 
 def _ratio(ours: Times, theirs: Times, middle: Callable[[list[int]], float]) -> float:

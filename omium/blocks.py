@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from omium import running
-from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
+from omium.views import Execution
 from omium_core.engine import blocks, life
 from omium_core.engine.calls import Outcome
 from omium_core.engine.life import End

@@ -2,119 +2,165 @@
 
 from __future__ import annotations
 
-from omium.blocks import Checkpoint, Transaction, execution
-from omium.inside import Current, bind, current, now, random, uuid
-from omium.decorators import agent, checkpoint, effect, require, rollback_on, transaction, workflow
-from omium.views import Execution
-from omium.operating import execution_of, fork, resume, review, rollback, verify
-from omium.runtime import Runtime, register, runtime_for
-from omium.stores import OpenStore, open_store
-from omium.unavailable import Consensus, consensus, guard
-from omium.workflows import Workflow
+from omium.blocks import Checkpoint as Checkpoint
+from omium.blocks import Transaction as Transaction
+from omium.blocks import execution as execution
+from omium.decorators import (
+    agent as agent,
+)
+from omium.decorators import (
+    checkpoint as checkpoint,
+)
+from omium.decorators import (
+    effect as effect,
+)
+from omium.decorators import (
+    require as require,
+)
+from omium.decorators import (
+    rollback_on as rollback_on,
+)
+from omium.decorators import (
+    transaction as transaction,
+)
+from omium.decorators import (
+    workflow as workflow,
+)
+from omium.inside import (
+    Current as Current,
+)
+from omium.inside import (
+    bind as bind,
+)
+from omium.inside import (
+    current as current,
+)
+from omium.inside import (
+    now as now,
+)
+from omium.inside import (
+    random as random,
+)
+from omium.inside import (
+    uuid as uuid,
+)
+from omium.operating import (
+    execution_of as execution_of,
+)
+from omium.operating import (
+    fork as fork,
+)
+from omium.operating import (
+    resume as resume,
+)
+from omium.operating import (
+    review as review,
+)
+from omium.operating import (
+    rollback as rollback,
+)
+from omium.operating import (
+    verify as verify,
+)
+from omium.runtime import Runtime as Runtime
+from omium.runtime import register as register
+from omium.runtime import runtime_for as runtime_for
+from omium.stores import OpenStore as OpenStore
+from omium.stores import open_store as open_store
+from omium.unavailable import Consensus as Consensus
+from omium.unavailable import consensus as consensus
+from omium.unavailable import guard as guard
+from omium.views import Execution as Execution
+from omium.workflows import Workflow as Workflow
 from omium_core.errors import (
-    ConditionFailed,
-    Diverged,
-    ExecutionBusy,
-    ExecutionFenced,
-    ExecutionHalted,
-    ExecutionPaused,
-    ExecutionRolledBack,
-    Hallucination,
-    NotDone,
-    OmiumError,
-    ReviewRefused,
-    RollbackRefused,
-    StepError,
-    StoreError,
-    UnknownCheckpoint,
-    UnknownExecution,
-    Unstorable,
-    UsageError,
+    ConditionFailed as ConditionFailed,
 )
-from omium_core.hookspecs import hookimpl
-from omium_core.model.agent import Agent
-from omium_core.recovery.agents import AgentConfig
+from omium_core.errors import (
+    Diverged as Diverged,
+)
+from omium_core.errors import (
+    ExecutionBusy as ExecutionBusy,
+)
+from omium_core.errors import (
+    ExecutionFenced as ExecutionFenced,
+)
+from omium_core.errors import (
+    ExecutionHalted as ExecutionHalted,
+)
+from omium_core.errors import (
+    ExecutionPaused as ExecutionPaused,
+)
+from omium_core.errors import (
+    ExecutionRolledBack as ExecutionRolledBack,
+)
+from omium_core.errors import (
+    Hallucination as Hallucination,
+)
+from omium_core.errors import (
+    NotDone as NotDone,
+)
+from omium_core.errors import (
+    OmiumError as OmiumError,
+)
+from omium_core.errors import (
+    ReviewRefused as ReviewRefused,
+)
+from omium_core.errors import (
+    RollbackRefused as RollbackRefused,
+)
+from omium_core.errors import (
+    StepError as StepError,
+)
+from omium_core.errors import (
+    StoreError as StoreError,
+)
+from omium_core.errors import (
+    UnknownCheckpoint as UnknownCheckpoint,
+)
+from omium_core.errors import (
+    UnknownExecution as UnknownExecution,
+)
+from omium_core.errors import (
+    Unstorable as Unstorable,
+)
+from omium_core.errors import (
+    UsageError as UsageError,
+)
+from omium_core.hookspecs import hookimpl as hookimpl
+from omium_core.model.agent import Agent as Agent
+from omium_core.recovery.agents import AgentConfig as AgentConfig
 from omium_core.recovery.ladders import (
-    AtMost,
-    Backoff,
-    Compensate,
-    Fallback,
-    Halt,
-    Notify,
-    Pause,
-    Recovery,
-    Retry,
-    Rollback,
-    Skip,
+    AtMost as AtMost,
 )
-from omium_core.runtime.performing import NOT_DONE
-from omium_core.runtime.verifying import Verification
-
-__all__ = [
-    "NOT_DONE",
-    "Agent",
-    "AgentConfig",
-    "AtMost",
-    "Backoff",
-    "Checkpoint",
-    "Compensate",
-    "ConditionFailed",
-    "Consensus",
-    "Current",
-    "Diverged",
-    "Execution",
-    "ExecutionBusy",
-    "ExecutionFenced",
-    "ExecutionHalted",
-    "ExecutionPaused",
-    "ExecutionRolledBack",
-    "Fallback",
-    "Hallucination",
-    "Halt",
-    "NotDone",
-    "Notify",
-    "OmiumError",
-    "OpenStore",
-    "Pause",
-    "Recovery",
-    "Retry",
-    "ReviewRefused",
-    "Rollback",
-    "RollbackRefused",
-    "Runtime",
-    "Skip",
-    "StepError",
-    "StoreError",
-    "Transaction",
-    "UnknownCheckpoint",
-    "UnknownExecution",
-    "Unstorable",
-    "UsageError",
-    "Verification",
-    "Workflow",
-    "agent",
-    "bind",
-    "checkpoint",
-    "consensus",
-    "current",
-    "effect",
-    "execution",
-    "execution_of",
-    "fork",
-    "guard",
-    "hookimpl",
-    "now",
-    "open_store",
-    "random",
-    "register",
-    "require",
-    "resume",
-    "review",
-    "rollback",
-    "rollback_on",
-    "runtime_for",
-    "transaction",
-    "uuid",
-    "verify",
-    "workflow",
-]
+from omium_core.recovery.ladders import (
+    Backoff as Backoff,
+)
+from omium_core.recovery.ladders import (
+    Compensate as Compensate,
+)
+from omium_core.recovery.ladders import (
+    Fallback as Fallback,
+)
+from omium_core.recovery.ladders import (
+    Halt as Halt,
+)
+from omium_core.recovery.ladders import (
+    Notify as Notify,
+)
+from omium_core.recovery.ladders import (
+    Pause as Pause,
+)
+from omium_core.recovery.ladders import (
+    Recovery as Recovery,
+)
+from omium_core.recovery.ladders import (
+    Retry as Retry,
+)
+from omium_core.recovery.ladders import (
+    Rollback as Rollback,
+)
+from omium_core.recovery.ladders import (
+    Skip as Skip,
+)
+from omium_core.runtime.performing import NOT_DONE as NOT_DONE
+from omium_core.runtime.verifying import Verification as Verification

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from omium import running
-from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
+from omium.views import Execution
 from omium.workflows import Workflow
 from omium_core.engine import life
 from omium_core.engine.commands import DURABLE

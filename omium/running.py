@@ -120,6 +120,8 @@ def operate(run: Run, protocol: Protocol[T]) -> T:
 
 def finish(runtime: Runtime, run: Run) -> None:
     """Let go of an execution once what it appended has landed; another runner may take it from here on."""
+    # What still runs in lanes that were left behind can do nothing more.
+    run.machine.entry += 1
     if run.recorder.last is not None:
         # Whoever needed that append has been told of its failure already.
         with contextlib.suppress(OmiumError):

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
+from omium.views import Execution
 from omium_core.errors import UnknownCheckpoint, UnknownType
 from omium_core.model.events import Event
 

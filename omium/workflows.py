@@ -8,8 +8,8 @@ from typing import Any
 
 from omium import running
 from omium.calls import aperform_step, here, perform_step
-from omium.views import Execution
 from omium.runtime import Runtime, runtime_for
+from omium.views import Execution
 from omium_core.engine import life
 from omium_core.engine.life import End
 from omium_core.errors import UsageError

@@ -34,7 +34,9 @@ def send(server: ModelServer, body: Any, path: str = "/chat/completions") -> byt
 
 
 def ask(server: ModelServer, content: Any, **options: Any) -> Any:
-    return json.loads(send(server, {"model": "scripted", "messages": [{"role": "user", "content": content}], **options}))
+    return json.loads(
+        send(server, {"model": "scripted", "messages": [{"role": "user", "content": content}], **options})
+    )
 
 
 def events(stream: bytes) -> list[Any]:

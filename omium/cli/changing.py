@@ -91,10 +91,10 @@ def _show(output: Output, execution: str, plan: Plan, dry_run: bool) -> None:
         output.data({"execution": execution, "dry_run": True, "plan": plan.as_data()})
         return
     for line in plan.lines():
-        click.echo(clean_line(line), err=not dry_run)
+        click.echo(_line(line), err=not dry_run)
 
 
-def clean_line(line: str) -> str:
+def _line(line: str) -> str:
     """Return a line with its indent, and nothing in it that steers a terminal."""
     return " " * (len(line) - len(line.lstrip())) + clean(line)
 

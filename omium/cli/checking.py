@@ -6,7 +6,7 @@ import click
 
 from omium import operating
 from omium.cli.diagnosing import BROKEN as SICK
-from omium.cli.diagnosing import diagnose
+from omium.cli.diagnosing import as_data, diagnose
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
@@ -20,7 +20,7 @@ __all__ = ["doctor", "verify"]
 @click.command()
 @places("[ID]")
 @execution_option
-@click.option("--head", metavar="HASH", help="A chain hash or checkpoint id that was noted elsewhere and must be there.")
+@click.option("--head", metavar="HASH", help="A chain hash or checkpoint id, noted elsewhere, that must be there.")
 @common
 @click.pass_obj
 def verify(output: Output, given: tuple[str, ...], execution_id: str | None, head: str | None) -> None:
@@ -40,7 +40,8 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
     else:
         for one in result.problems:
             click.echo(clean(f"broken: {one}"))
-        output.next("restore the store from a backup", "omium doctor")
+        output.note("restore the store from a backup, or keep it as evidence")
+        output.next("omium doctor")
     click.get_current_context().exit(0 if result.ok else BROKEN)
 
 
@@ -52,8 +53,8 @@ def doctor(output: Output) -> None:
     findings = diagnose()
     sick = [one for one in findings if one.status == SICK]
     if output.as_json:
-        output.data({"ok": not sick, "findings": [one.as_data() for one in findings]})
+        output.data({"ok": not sick, "findings": [as_data(one) for one in findings]})
     else:
         output.table(("", "WHAT", "FOUND"), [(one.status, one.name, clean(one.message)) for one in findings])
-        output.next("omium list" if not sick else "put right what is broken, then `omium doctor`")
+        output.next("omium doctor" if sick else "omium list")
     click.get_current_context().exit(FAILED if sick else 0)

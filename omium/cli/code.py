@@ -67,13 +67,14 @@ def code_of(runtime: Runtime, execution: str, workflow: str, spec: str | None, c
     elif configured:
         for one in configured:
             loaded(one)
-    elif workflow in _SHIPPED:
-        loaded(_SHIPPED[workflow])
-    else:
+    elif workflow not in _SHIPPED:
         raise UsageError(
             f"the code of workflow `{workflow}` is missing; name the file that declares it "
             f"(`omium {command} ... --code FILE`), or set `workflows` in [tool.omium]"
         )
+    if spec is None and workflow in _SHIPPED and runtime.registry.find(WorkflowDeclaration, workflow) is None:
+        # A project's own workflow of that name comes first.
+        loaded(_SHIPPED[workflow])
     return running.workflow_named(runtime, workflow)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from omium.cli.output import Output
 
-__all__ = ["LazyGroup", "MISSING_YET"]
+__all__ = ["MISSING_YET", "LazyGroup"]
 
 MISSING_YET = frozenset({"demo"})
 """Commands whose module may not be there."""
@@ -42,20 +43,10 @@ class LazyGroup(click.Group):
             return self._own(cmd_name)
         return self._of_plugins().get(cmd_name)
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line and leave with its exit status."""
         output = extra.setdefault("obj", Output())
-        run: Callable[[], Any] = lambda: super(LazyGroup, self).main(  # noqa: E731  # `super` needs its class here
-            args, prog_name, complete_var, False, windows_expand_args, **extra
-        )
+        run = functools.partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
         _never_fail_to_print()

@@ -47,7 +47,7 @@ def list_executions(output: Output, status: str | None, workflow: str | None, li
 @common
 @click.pass_obj
 def show(output: Output, given: tuple[str, ...], execution_id: str | None) -> None:
-    """Show what happened in an execution: steps, failures, decisions, rollbacks, effects, reviews. By default the last."""
+    """Show what happened in an execution, by default in the last: steps, failures, decisions, effects, reviews."""
     (execution,) = fill(("id",), given, id=execution_id)
     store = existing().store
     row = found(store, execution)
@@ -82,7 +82,9 @@ def checkpoints(output: Output, given: tuple[str, ...], execution_id: str | None
         listed = [checkpoint_facts(one, standing=one.id in standing) for one in points]
         output.data({"execution": row.id, "head": state.head, "checkpoints": listed})
         return
-    output.table(("NAME", "STEP", "AGENT", "TIME", "ID", ""), [_checkpoint(one, state.head, standing) for one in points])
+    output.table(
+        ("NAME", "STEP", "AGENT", "TIME", "ID", ""), [_checkpoint(one, state.head, standing) for one in points]
+    )
     last = path[-2].name if len(path) > 1 else path[-1].name
     output.next(f"omium rollback {short_id(store, row.id)} {last}", f"omium fork {short_id(store, row.id)} --at {last}")
 

@@ -95,5 +95,5 @@ def _ids(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
 
     try:
         return known_ids(incomplete)
-    except Exception:  # noqa: BLE001  # An error here would be printed into the line that is being typed.
+    except Exception:  # An error here would be printed into the line that is being typed.
         return []

@@ -18,6 +18,8 @@ from omium_core.errors import UsageError
 
 __all__ = ["answer_text", "review", "set_value"]
 
+_ANSWERS = {"edit": "--edit", "changes": "--set", "choice": "--choice", "skip": "--skip", "reject": "--reject"}
+
 
 @click.command()
 @places("ID")
@@ -34,7 +36,7 @@ __all__ = ["answer_text", "review", "set_value"]
 @click.option("--expected-head", metavar="H", help="Refuse the answer when the execution is not at this checkpoint.")
 @common
 @click.pass_obj
-def review(output: Output, given: tuple[str, ...], execution_id: str | None, **answer: Any) -> None:
+def review(output: Output, /, given: tuple[str, ...], execution_id: str | None, **answer: Any) -> None:
     """Answer what a paused execution asks. It only records; `omium resume` goes on."""
     (execution,) = fill(("id",), given, ("id",), id=execution_id)
     runtime = existing()
@@ -72,9 +74,10 @@ def set_value(given: str) -> tuple[str, Any]:
 
 def _given(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the answer as `omium.review` takes it; raise `UsageError` unless it is exactly one."""
-    chosen = [f"--{name}" for name in ("edit", "changes", "choice", "skip", "reject") if answer[name] not in (None, (), False)]
-    if len(chosen) > 1 or (answer["approve"] and chosen and chosen[0] in ("--skip", "--reject")):
-        raise UsageError(f"give one of {', '.join(chosen).replace('--changes', '--set')}; the execution is answered once")
+    chosen = [option for name, option in _ANSWERS.items() if not _absent(answer[name])]
+    if len(chosen) > 1 or (answer["approve"] and chosen and chosen[0] in ("--choice", "--skip", "--reject")):
+        given = " and ".join(f"`{one}`" for one in (["--approve"] if answer["approve"] else []) + chosen)
+        raise UsageError(f"{given} are different answers; give one")
     if not chosen and not answer["approve"]:
         raise UsageError("give an answer: `--approve`, `--edit`, `--set`, `--choice`, `--skip` or `--reject`")
     changes = dict(set_value(one) for one in answer["changes"]) or None
@@ -90,3 +93,8 @@ def _given(answer: dict[str, Any]) -> dict[str, Any]:
         "reason": answer["reason"],
         "expected_head": answer["expected_head"],
     }
+
+
+def _absent(given: Any) -> bool:
+    """Say whether an option was not given; the choice 0 and an empty text were."""
+    return given is None or given is False or given == ()

@@ -81,7 +81,7 @@ class Counts:
 
 @attrs.frozen(kw_only=True)
 class Story:
-    """One execution from its first event to its last. `loose` are effects that stand without an owner or are unresolved."""
+    """One execution from its first event to its last; `loose` are effects without an owner, or unresolved ones."""
 
     execution: str
     short: str

@@ -1,4 +1,4 @@
-"""JSON values into annotated types: dataclasses, attrs, pydantic, enums, decimals, times, collections; nothing is guessed."""
+"""JSON values into annotated types: classes with fields, enums, decimals, times, collections; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def kind_text(annotation: Any) -> str:
         return ""
     if annotation in _TEXTS:
         return _TEXTS[annotation]
-    origin = typing.get_origin(annotation)
+    origin: Any = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(kind_text(one) or "anything" for one in typing.get_args(annotation) if one is not type(None))
     if origin is typing.Literal:
@@ -93,7 +93,8 @@ def fields_of(annotation: Any) -> tuple[str, ...]:
         return tuple(one.name for one in attrs.fields(annotation) if one.init)
     if dataclasses.is_dataclass(annotation):
         return tuple(one.name for one in dataclasses.fields(annotation) if one.init)
-    return tuple(getattr(annotation, "model_fields", None) or getattr(annotation, "__annotations__", ()))
+    names: Any = getattr(annotation, "model_fields", None) or getattr(annotation, "__annotations__", ())
+    return tuple(names)
 
 
 def _converter() -> Converter:
@@ -104,9 +105,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(
         lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda value, cls: cls(value)
     )
-    converter.register_structure_hook_func(
-        lambda one: (typing.get_origin(one) or one) in _BUILDERS, lambda value, one: _list(converter, value, one)
-    )
+    converter.register_structure_hook_func(_is_list, lambda value, one: _list(converter, value, one))
     configure_union_passthrough(bool | int | float | str | None, converter)
     return converter
 
@@ -155,6 +154,11 @@ def _zone(text: str) -> str:
 
 def _is_model(cls: Any) -> bool:
     return isinstance(cls, type) and hasattr(cls, "model_validate")
+
+
+def _is_list(annotation: Any) -> bool:
+    origin: Any = typing.get_origin(annotation)
+    return (annotation if origin is None else origin) in _BUILDERS
 
 
 def _list(converter: Converter, value: Any, annotation: Any) -> Any:

@@ -79,7 +79,7 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
     machine.check_running(scope)
     if block.restored:
         return
-    yield from steps.close_transaction(machine, block.inner, outcome)
+    yield from steps.close_transaction(machine, block.inner, outcome, failed=outcome.failure is not None)
     if outcome.failure is None:
         yield from steps.commit(machine, scope, block.inner, block.call, outcome)
         return
@@ -105,7 +105,6 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kin
         scope=scope.path,
         scope_attempt=scope.attempt,
         lane=lane.label or "",
-        base=machine.state.head,
         kind=kind,
     )
     steps.pass_over(machine, scope, lane)

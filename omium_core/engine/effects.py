@@ -155,18 +155,20 @@ def _shared(effect: EffectRecord, scope: Scope, call: EffectCall) -> bool:
 
 def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> Protocol[EffectRecord]:
     scope.asked.add(effect.id)
-    _dissolve(machine, scope)
-    if effect.owner is None or (effect.slot != slot and effect.owner == (scope.path, scope.attempt)):
-        machine.event(e.EffectClaimed, effect=effect.id, step=scope.path, attempt=scope.attempt, slot=slot)
+    within = scope.enclosing_transaction()
+    transaction = machine.state.effects.get(within.transaction or "") if within is not None else None
+    moved = effect.owner == (scope.path, scope.attempt) and effect.slot != slot
+    if effect.owner is None or moved or (transaction is not None and not transaction.dissolved):
+        machine.event(
+            e.EffectClaimed,
+            effect=effect.id,
+            step=scope.path,
+            attempt=scope.attempt,
+            slot=slot,
+            within=transaction.id if transaction is not None else None,
+        )
         yield SOON
     return effect
-
-
-def _dissolve(machine: Machine, scope: Scope) -> None:
-    """A transaction whose effects are answered from the record has declared effects, as when they were performed."""
-    at = scope.enclosing_transaction()
-    if at is not None and at.transaction in machine.state.effects:
-        machine.state.effects[at.transaction].dissolved = True
 
 
 def _intend(

@@ -98,7 +98,6 @@ class StepRecord:
     told: int = 0
     performer: str | None = None
     fixes: dict[int, int] = attrs.field(factory=dict)
-    base: str = ""
     started: int = 0
     used: dict[tuple[str, int], int] = attrs.field(factory=dict)
     failure: e.StepFailed | None = None
@@ -273,6 +272,9 @@ class ExecutionState:
         for effect in self.effects.values():
             # What the source did stays the source's: this execution can neither claim nor compensate it.
             effect.abandoned, effect.owner = True, (effect.step, effect.attempt)
+            if effect.stands:
+                # A key of the user's names the same effect here, so its provider recognises it.
+                self._lineages[effect.name, effect.lineage].remove(effect.incarnation)
         self._cut(target)
         self.id, self.workflow, self.started = event.execution, event.workflow, event.at
         self.status, self.ended, self.reason, self.runner = "paused", None, f"forked from {event.source}", ""
@@ -283,7 +285,7 @@ class ExecutionState:
         step = self.steps.get(event.step)
         if step is None:
             step = self.steps[event.step] = StepRecord(event.step, event.name, event.agent, event.arguments)
-        step.execution, step.arguments, step.base = self.id, event.arguments, event.base
+        step.execution, step.arguments = self.id, event.arguments
         step.attempts, step.open, step.started = max(step.attempts, event.attempt), event.attempt, event.seq
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
@@ -373,9 +375,17 @@ class ExecutionState:
             effect.state, effect.value_seq = DONE, event.seq
 
     def _claimed(self, event: e.EffectClaimed) -> None:
-        effect = self.effects[event.effect]
-        effect.owner, effect.claimed_seq = (event.step, event.attempt), event.seq
+        effect, claimer = self.effects[event.effect], (event.step, event.attempt)
+        if event.within is not None:
+            # The transaction has declared effects, as when they were performed in it.
+            self.effects[event.within].dissolved = True
+        if effect.owner not in (None, claimer):
+            return  # A user's key that two steps share: it stays whose it was.
+        effect.owner, effect.claimed_seq = claimer, event.seq
         self._owned.setdefault(event.step, {})[event.effect] = None
+        if event.within is not None:
+            effect.within = event.within
+            self._within.setdefault(event.within, {})[event.effect] = None
 
     def _recovery(self, event: e.RecoveryDecided) -> None:
         step = self.steps.get(event.step)

@@ -104,12 +104,13 @@ def _attempt(
     machine.check_running(scope)
     if inner.aborted is not None:
         outcome = Outcome(failure=inner.aborted)
+    ran = outcome
     if outcome.failure is None:
         yield from places.unasked(machine, inner)
         # A rule that is broken after a model call was broken by the model: its kind is `hallucination`.
         outcome = yield from _validated(call, outcome, "hallucination" if inner.models else "violation")
     if call.effect is not None:
-        yield from close_transaction(machine, inner, outcome)
+        yield from close_transaction(machine, inner, ran, failed=outcome.failure is not None)
     return inner, outcome
 
 
@@ -125,7 +126,6 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall
         scope=scope.path,
         scope_attempt=scope.attempt,
         lane=lane.label or "",
-        base=machine.state.head,
         agent=call.agent,
         kind="step" if call.effect is None else "transaction",
         performer=turn.performer,
@@ -195,20 +195,20 @@ def open_transaction(machine: Machine, inner: Scope, call: StepCall) -> Protocol
     return None
 
 
-def close_transaction(machine: Machine, inner: Scope, outcome: Outcome) -> Protocol[None]:
-    """Journal what became of the transaction's own effect, or undo the declared ones of a body that failed."""
+def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: bool) -> Protocol[None]:
+    """Journal what became of the transaction's own effect; undo what a transaction that failed has done."""
     record = machine.state.effects.get(inner.transaction or "")
     if record is None:
         return
     if not record.dissolved:
-        effects.record_outcome(machine, inner, record, outcome)
-    elif outcome.failure is not None:
-        inside = [one for one in machine.state.within(record.id) if one.stands]
-        if not any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside):
-            for one in inside:
-                if one.uncertain:
-                    yield from undoing.resolve(machine, one)
-            yield from undoing.compensate(machine, [one for one in inside if one.stands and one.kind == COMPENSABLE])
+        effects.record_outcome(machine, inner, record, ran)
+    inside = [one for one in (record, *machine.state.within(record.id)) if one.stands]
+    if not failed or any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside):
+        return
+    for one in inside:
+        if one.uncertain and one is not record:
+            yield from undoing.resolve(machine, one)
+    yield from undoing.compensate(machine, [one for one in inside if one.state == DONE and one.kind == COMPENSABLE])
 
 
 def commit(

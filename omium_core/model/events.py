@@ -81,7 +81,7 @@ class Forked(_Event):
 
 @attrs.frozen(kw_only=True)
 class StepStarted(_Event):
-    """An attempt begins, at the head `base`; it is told the violations of the `StepFailed` with seq `told`.
+    """An attempt begins; it is told the violations of the `StepFailed` with seq `told`.
 
     `initial`: the body has the agent's attributes as they were first seen. Body: `{"arguments", "attributes"}` as far
     as they are storable, `{"opaque"}` names the types of the others.
@@ -94,7 +94,6 @@ class StepStarted(_Event):
     scope: str = ""
     scope_attempt: int = 1
     lane: str = ""
-    base: str = ""
     agent: str | None = None
     kind: str = "step"
     performer: str | None = None
@@ -205,12 +204,13 @@ class EffectFailed(_Event):
 
 @attrs.frozen(kw_only=True)
 class EffectClaimed(_Event):
-    """A standing effect answers a later request for the same."""
+    """A standing effect answers a later request for the same, `within` a transaction it is one of its effects."""
 
     effect: str
     step: str
     attempt: int
     slot: str
+    within: str | None = None
 
 
 @attrs.frozen(kw_only=True)

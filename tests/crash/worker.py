@@ -94,18 +94,20 @@ def tap(points: Points, grouped: bool) -> None:
     commit.LINGER_S = LINGER_S
 
 
-def watch(points: Points, log: Path) -> None:
-    """Count calls of the world by declared effects, and write down every body of a step that begins."""
+def watch(points: Points, log: Path, calls: list[str]) -> None:
+    """Count calls of the world, and write down every body of a step that begins.
 
-    def effect(declaration: EffectDeclaration) -> Callable[..., Any]:
-        @functools.wraps(declaration.fn)
+    They are the calls that declared effects make, and those of the functions in `calls` (`module:name`).
+    """
+
+    def counted(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @functools.wraps(fn)
         def call(*args: Any, **kwargs: Any) -> Any:
-            points.reach(f"before `{declaration.name}`")
+            points.reach(f"before `{name}`")
             value = fn(*args, **kwargs)
-            points.reach(f"after `{declaration.name}`")
+            points.reach(f"after `{name}`")
             return value
 
-        fn = declaration.fn
         return call
 
     def step(declaration: StepDeclaration) -> Callable[..., Any]:
@@ -119,9 +121,13 @@ def watch(points: Points, log: Path) -> None:
         return call
 
     for declaration in list(registry()._named.values()):
-        wrapped = effect if isinstance(declaration, EffectDeclaration) else step
-        if isinstance(declaration, EffectDeclaration | StepDeclaration):
-            object.__setattr__(declaration, "fn", wrapped(declaration))  # type: ignore[operator]  # matched above
+        if isinstance(declaration, EffectDeclaration):
+            object.__setattr__(declaration, "fn", counted(declaration.fn, declaration.name))
+        elif isinstance(declaration, StepDeclaration):
+            object.__setattr__(declaration, "fn", step(declaration))
+    for place in calls:
+        module, name = place.split(":")
+        setattr(sys.modules[module], name, counted(getattr(sys.modules[module], name), name))
 
 
 def start(module: str, workflow: str, arguments: dict[str, Any], execution: str) -> str:
@@ -138,16 +144,21 @@ def onboard(model: str, execution: str) -> str:
     return start("omium.demo.onboarding", "onboard", {"application": application}, execution)
 
 
+def review(execution: str, answer: dict[str, Any]) -> None:
+    """Answer a question as user code would."""
+    omium.review(execution, by="ann", reason="she asked the provider", **answer)
+
+
 def cli(*arguments: str) -> dict[str, Any]:
     """Run the command line as its script does; return its exit status and what it said."""
-    sys.path.insert(0, "/tmp"); from fallback import main
+    from omium.cli import main
 
     sys.argv = ["omium", *arguments]
     out, err = io.StringIO(), io.StringIO()
     status: Any = 0
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            status = main()
+            main()
         except SystemExit as ended:
             status = ended.code
     return {"status": status or 0, "out": out.getvalue(), "err": err.getvalue()}
@@ -178,7 +189,13 @@ def _asked(state: Any) -> str | None:
     return str(state.review.request.kind) if open_review else None
 
 
-DOES: dict[str, Callable[..., Any]] = {"start": start, "onboard": onboard, "cli": cli, "look": look}
+DOES: dict[str, Callable[..., Any]] = {
+    "start": start,
+    "onboard": onboard,
+    "review": review,
+    "cli": cli,
+    "look": look,
+}
 
 
 def child(job: dict[str, Any]) -> None:
@@ -192,7 +209,7 @@ def child(job: dict[str, Any]) -> None:
     tap(points, bool(job.get("grouped")))
     for module in job.get("modules", ["omium.demo.onboarding"]):
         importlib.import_module(module)
-    watch(points, folder / "bodies.log")
+    watch(points, folder / "bodies.log", job.get("calls", []))
     answers: list[Any] = []
     error = None
     try:
@@ -208,8 +225,14 @@ def child(job: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Do jobs until there are no more."""
-    importlib.import_module("omium.demo.onboarding")
-    importlib.import_module("omium_sqlite.opening")
+    for module in (
+        "omium.demo.onboarding",
+        "omium_sqlite.opening",
+        "omium.cli.running",
+        "omium.cli.reviewing",
+        "rich.tree",
+    ):
+        importlib.import_module(module)
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

@@ -89,7 +89,10 @@ def _around(
     lanes: bool,
 ) -> list[st.SearchStrategy[Node]]:
     blocks = st.builds(Saved, body=bodies, state=st.booleans())
-    together = st.builds(Together, body=st.lists(inner, min_size=1, max_size=2).map(tuple))
+    # Its body cannot be skipped, so it needs an effect of its own that is not a read.
+    together = st.builds(
+        Together, body=st.lists(inner, min_size=1, max_size=2).map(tuple).filter(lambda body: any(map(_acts, body)))
+    )
     found = [steps, steps, steps, blocks, together]
     if lanes:
         hows = ["gather", "group", "to_thread"] if concurrent else ["threads"]
@@ -109,3 +112,14 @@ def stories(*, returns: bool = True) -> st.SearchStrategy[Story]:
         answers=st.lists(st.integers(0, 7), max_size=6).map(tuple),
         returns=st.lists(st.integers(0, 20), max_size=3 if returns else 0).map(tuple),
     )
+
+
+def _acts(node: Node) -> bool:
+    match node:
+        case Effect():
+            return node.kind != "read"
+        case Lanes():
+            return any(_acts(one) for lane in node.lanes for one in lane)
+        case Step() | Saved():
+            return any(map(_acts, node.body))
+    return False

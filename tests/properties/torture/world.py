@@ -142,6 +142,7 @@ class World:
 
     def _applied(self, name: str, kind: str, key: str, logical: str, request: Any) -> Any:
         value = {"effect": name, "for": logical}
+        logical = f"{omium.current().step}:{logical}"
         if self.keys_in_values:
             value["key"] = key
         if kind == "read":

@@ -18,7 +18,7 @@ from omium.runtime import Runtime, runtime_for
 
 __all__ = ["Limit", "Row", "Times", "main", "of_limit", "opened", "scratch", "timed", "verdict"]
 
-# The folder MUST be on the disk that is meant: `/tmp` is memory on many machines, and memory has no limit to compare with.
+# The folder MUST be on the disk that is meant: `/tmp` is memory on many machines, which has no limit to compare with.
 FOLDER = os.environ.get("OMIUM_BENCH_FOLDER", "/var/tmp")
 LIMIT_FILE_BYTES = 16 << 20
 
@@ -130,7 +130,8 @@ def main(measure: Callable[[Path], list[Row]]) -> None:
         print(json.dumps([attrs.asdict(row) for row in rows]))
         return
     for row in rows:
-        print(f"row {row.number}: {row.what}\n  measured {row.measured}\n  target   {row.target or 'none'}: {verdict(row)}")
+        print(f"row {row.number}: {row.what}")
+        print(f"  measured {row.measured}\n  target   {row.target or 'none'}: {verdict(row)}")
         for note in row.notes:
             print(f"  {note}")
 
@@ -141,6 +142,4 @@ def verdict(row: Row) -> str:
 
 
 def _ratio(ours: Times, theirs: Times, middle: Callable[[list[int]], float]) -> float:
-    return statistics.median(
-        middle(one) / middle(other) for one, other in zip(ours.rounds, theirs.rounds, strict=True)
-    )
+    return statistics.median(middle(one) / middle(other) for one, other in zip(ours.rounds, theirs.rounds, strict=True))

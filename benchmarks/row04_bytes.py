@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -74,9 +75,7 @@ def _row(folder: Path, how: str, new: float, body: Callable[[Callable[[int], Non
             body(mark)
 
         flow()
-    growth = [
-        (sizes[after] - sizes[before]) / (after - before) for before, after in zip(MARKS, MARKS[1:], strict=False)
-    ]
+    growth = [(sizes[after] - sizes[before]) / (after - before) for before, after in pairwise(MARKS)]
     mean = sum(growth) / len(growth)
     measured = f"{mean:,.0f} bytes; by hundred {', '.join(f'{one:,.0f}' for one in growth)}"
     met = mean <= BYTES_MAX and growth[-1] <= FLAT_MAX * growth[0]
@@ -90,7 +89,7 @@ def _stored(folder: Path) -> int:
     The WAL itself does not count: it is as long as it will ever be from the start, and is used again and again.
     """
     database = sqlite3.connect(f"file:{folder}/omium.db?mode=ro", uri=True)
-    pages, page_bytes = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    pages, page_bytes = (int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
     database.close()
     return pages * page_bytes + sum(path.stat().st_size for path in (folder / "blobs").rglob("*") if path.is_file())
 

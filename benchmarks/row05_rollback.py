@@ -33,7 +33,7 @@ def measure(folder: Path) -> list[Row]:
     @omium.checkpoint("draft")
     def draft(number: int) -> str:
         entered.append(perf_counter_ns())
-        return messages[number]["content"]
+        return str(messages[number]["content"])
 
     took: list[float] = []
     with opened(folder / "ours") as runtime:

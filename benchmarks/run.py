@@ -24,7 +24,7 @@ def run() -> int:
         number = int(script.stem[3:5])
         if wanted and number not in wanted:
             continue
-        print(f"row {number} ...", end="\r", file=sys.stderr, flush=True)
+        print(f"row {number} ...", file=sys.stderr)
         done = subprocess.run(
             [sys.executable, str(script), "--json"], stdout=subprocess.PIPE, text=True, timeout=ROW_S_MAX
         )
@@ -38,7 +38,8 @@ def run() -> int:
 
 
 def _print(rows: list[Row]) -> None:
-    print(f"python benchmarks/run.py {' '.join(sys.argv[1:])}".rstrip() + f"   Python {sys.version.split()[0]}, {FOLDER}")
+    command = " ".join(["python benchmarks/run.py", *sys.argv[1:]])
+    print(f"{command}   Python {sys.version.split()[0]}, {FOLDER}")
     _line("row", ("what", "measured", "target"), "")
     for row in rows:
         _line(str(row.number), (row.what, row.measured, row.target), verdict(row))

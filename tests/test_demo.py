@@ -11,11 +11,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 import omium.demo
 
+Ended: TypeAlias = subprocess.CompletedProcess[str]
 OMIUM = [sys.executable, "-c", "from omium.cli import main; main()"]
 SOURCE = Path(omium.demo.__file__).with_name("onboarding.py").read_text(encoding="utf-8")
 RULE = 1 + next(number for number, line in enumerate(SOURCE.splitlines()) if "require(2.5 <=" in line)
@@ -58,7 +60,7 @@ def run(
     )
 
 
-def typed(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+def typed(folder: Path, line: str) -> Ended:
     """Type a line that the demo printed."""
     words = shlex.split(line.removeprefix("Next:"))
     assert words[0] == "omium"
@@ -125,7 +127,7 @@ def test_json_is_one_object(tmp_path: Path, fail: str, status: str) -> None:
     assert (told["workflow"], told["status"]) == ("loan-onboarding", status)
     assert told["execution"].startswith(told["short"])
     assert told["counts"]["rollbacks"] == 1
-    assert [node["where"] for node in told["nodes"] if node["where"]][0] == f"onboarding.py:{RULE}"
+    assert next(node["where"] for node in told["nodes"] if node["where"]) == f"onboarding.py:{RULE}"
 
 
 def test_refused_offer_is_a_hallucination(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_plain_terminal_gets_plain_text(tmp_path: Path) -> None:
 
 def test_nothing_leaves_the_machine(tmp_path: Path) -> None:
     """The demo asks nobody but this machine, and a proxy in the environment is not used."""
-    proxy = {name: "http://192.0.2.1:9" for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY")}
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://192.0.2.1:9")
 
     demo = run(tmp_path, "demo", program=[sys.executable, "-c", ALONE], **proxy)
 

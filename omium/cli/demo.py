@@ -44,8 +44,8 @@ def demo(output: Output, fail: str, framework: str) -> int:
     """
     if framework != "plain":
         raise UsageError(
-            f"the demo on `{framework}` needs its adapter (the extra `omium[{framework}]`), which this version does not "
-            f"have yet; `omium demo` shows the same story on plain Python"
+            f"the demo on `{framework}` needs its adapter (the extra `omium[{framework}]`), "
+            f"which this version does not have; `omium demo` shows the same story on plain Python"
         )
     # They are imported here because nobody else on the command line needs them.
     from omium.cli.tree import build_story, render

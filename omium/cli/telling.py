@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 
 from omium.cli.counting import Counting, sentence
+from omium.cli.drafting import Board, Draft
+from omium.cli.effects import EffectTelling, loose
 from omium.cli.story import Kind, Story
 from omium.cli.wording import decision_texts, review_texts, said, value_text
 from omium_core.engine.state import ExecutionState
@@ -35,7 +37,7 @@ def tell(state: ExecutionState, events: Iterable[e.Event], read: Read, short: st
 
 @attrs.define(eq=False)
 class _Teller:
-    """Takes events in their order. `steps` are the latest attempts, by path; `open` is what later events add to."""
+    """Takes events in their order. `was` is the status before the present one, `rollback` the one that is under way."""
 
     state: ExecutionState
     board: Board

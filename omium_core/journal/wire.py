@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ GENESIS = hashlib.sha256(b"omium journal 1").hexdigest()
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _MISSING: Any = object()
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
@@ -93,7 +95,9 @@ def _event(row: JournalRow, header: str) -> Event:
     try:
         fields = json.loads(header)
         name = fields.pop("type")
-        fields["digest"] = fields.pop("body", None)
+        digest = fields["digest"] = fields.pop("body", None)
+        if digest is not None and not _DIGEST.fullmatch(digest):
+            raise ValueError(digest)
         fields.pop("key_id", None)
         for field in _TUPLES[name]:
             if field in fields:

@@ -139,15 +139,25 @@ class Store:
                 loaded = self._load(first.source, first.source_seq, depth + 1)
             else:
                 loaded = Loaded(ExecutionState(), GENESIS, 0)
-        state, digest = loaded.state, loaded.digest
+        digest = loaded.digest
         for event, header in zip(events, row.headers, strict=True):
-            if until is not None and event.seq > until:
-                return Loaded(state, digest, row.epoch)
-            if event.seq != state.seq + 1:
-                raise Corrupted(f"event {state.seq + 1} of `{row.execution}` is missing", row.execution, event.seq)
             digest = link(digest, header, event.digest)
-            state.apply(event)
         if digest != row.digest:
             reason = f"the chain of `{row.execution}` is broken between events {events[0].seq} and {events[-1].seq}"
             raise Corrupted(reason, row.execution, events[0].seq)
+        return self._apply(row, events, loaded, until)
+
+    def _apply(self, row: JournalRow, events: list[Event], loaded: Loaded, until: int | None) -> Loaded:
+        state, digest = loaded.state, loaded.digest
+        for event, header in zip(events, row.headers, strict=True):
+            if until is not None and event.seq > until:
+                break
+            if event.seq != state.seq + 1:
+                raise Corrupted(f"event {state.seq + 1} of `{row.execution}` is missing", row.execution, event.seq)
+            digest = link(digest, header, event.digest)
+            try:
+                state.apply(event)
+            except (KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
+                reason = f"event {event.seq} of `{row.execution}` does not fit what is before it"
+                raise Corrupted(reason, row.execution, event.seq) from error
         return Loaded(state, digest, row.epoch)

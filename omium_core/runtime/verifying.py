@@ -136,7 +136,7 @@ class _Chain:
             return
         try:
             self.state.apply(event)
-        except (KeyError, AssertionError):
+        except (KeyError, TypeError, AttributeError, ValueError, AssertionError):
             self._found(event.seq, f"event {event.seq} of `{self.row.id}` does not fit what is before it")
             return
         if isinstance(event, e.CheckpointCommitted):

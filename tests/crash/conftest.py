@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import pytest
 
-T = TypeVar("T")
-R = TypeVar("R")
 WORKERS = 2
 
 
@@ -64,10 +62,10 @@ class Children:
         assert ended.error is None, ended.error
         return ended
 
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do `work` for each item, as many at a time as there are workers."""
+    def each(self, check: Callable[[int], list[str]], numbers: Iterable[int]) -> list[str]:
+        """Check each number, as many at a time as there are workers; return all that is wrong."""
         with ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(work, items))
+            return list(itertools.chain.from_iterable(pool.map(check, numbers)))
 
 
 @pytest.fixture(scope="session")

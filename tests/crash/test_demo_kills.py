@@ -145,7 +145,7 @@ def test_killed_at_every_write(children: Children, tmp_path: Path, undisturbed: 
         assert case.begin(kill=number, grouped=grouped).killed
         return case.check(undisturbed["careless"])
 
-    assert sum(children.each(survive, range(len(points))), []) == []
+    assert children.each(survive, range(len(points))) == []
 
 
 def test_killed_again_while_it_recovers(children: Children, tmp_path: Path, undisturbed: Any) -> None:
@@ -164,7 +164,7 @@ def test_killed_again_while_it_recovers(children: Children, tmp_path: Path, undi
         return wrong
 
     sample = range(4, len(points), max(1, len(points) // SAMPLE))
-    assert sum(children.each(survive, sample), []) == []
+    assert children.each(survive, sample) == []
 
 
 def test_killed_while_a_person_is_needed(children: Children, tmp_path: Path, undisturbed: Any) -> None:
@@ -176,7 +176,7 @@ def test_killed_while_a_person_is_needed(children: Children, tmp_path: Path, und
         assert case.begin(kill=number).killed
         return case.check(undisturbed["stubborn"])
 
-    assert sum(children.each(survive, range(len(points))), []) == []
+    assert children.each(survive, range(len(points))) == []
 
 
 @pytest.mark.parametrize("answering", [True, False], ids=["in the answer", "after the answer"])
@@ -194,4 +194,4 @@ def test_killed_around_a_review(children: Children, tmp_path: Path, undisturbed:
         assert act(case, kill=number).killed
         return case.check(undisturbed["stubborn"])
 
-    assert sum(children.each(survive, range(len(points))), []) == []
+    assert children.each(survive, range(len(points))) == []

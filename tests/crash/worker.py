@@ -31,6 +31,7 @@ from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
 from omium_sqlite import commit
 from omium_sqlite.connections import Connections
 
+WARM = ("omium.demo.onboarding", "omium_sqlite.opening", "omium.cli.running", "omium.cli.reviewing", "rich.tree")
 READS = ("BEGIN", "SELECT", "PRAGMA")
 # Longer than any job: what nobody waits for is then only committed with what somebody waits for.
 LINGER_S = 1_000.0

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 import omium
-from omium_core.engine.state import ExecutionState
+from omium_core.engine.state import ExecutionState, LaneRecord
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, COMPENSATED, COMPENSATION, FAILED
 from omium_core.model.merkle import MerkleMap
@@ -151,6 +151,8 @@ def plain(value: Any) -> Any:
     """Return a folded state as data that can be compared."""
     if isinstance(value, ExecutionState):
         return {one.name: plain(getattr(value, one.name)) for one in attrs.fields(ExecutionState)}
+    if isinstance(value, LaneRecord):
+        return value.after(0)
     if isinstance(value, MerkleMap):
         return value.root, sorted((key, plain(one)) for key, one in value.items())
     if isinstance(value, e._Event):
@@ -159,7 +161,7 @@ def plain(value: Any) -> Any:
     if attrs.has(type(value)):
         return type(value).__name__, {one.name: plain(getattr(value, one.name)) for one in attrs.fields(type(value))}
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items() if one not in ({}, [])}
+        return {key: found for key, one in value.items() if (found := plain(one)) not in ({}, [])}
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     return value

@@ -89,10 +89,7 @@ def _around(
     lanes: bool,
 ) -> list[st.SearchStrategy[Node]]:
     blocks = st.builds(Saved, body=bodies, state=st.booleans())
-    # Its body cannot be skipped, so it needs an effect of its own that is not a read.
-    together = st.builds(
-        Together, body=st.lists(inner, min_size=1, max_size=2).map(tuple).filter(lambda body: any(map(_acts, body)))
-    )
+    together = st.builds(Together, body=st.lists(inner, min_size=1, max_size=2).map(tuple).filter(_can_be_undone))
     found = [steps, steps, steps, blocks, together]
     if lanes:
         hows = ["gather", "group", "to_thread"] if concurrent else ["threads"]
@@ -114,12 +111,18 @@ def stories(*, returns: bool = True) -> st.SearchStrategy[Story]:
     )
 
 
-def _acts(node: Node) -> bool:
+def _can_be_undone(body: tuple[Node, ...]) -> bool:
+    """Say whether a transaction may have this body: compensable effects, and at most one irreversible one at its end."""
+    kinds = [kind for node in body for kind in _kinds(node) if kind != "read"]
+    return bool(kinds) and set(kinds[:-1]) <= {"compensable"} and kinds[-1] in ("compensable", "irreversible")
+
+
+def _kinds(node: Node) -> list[str]:
     match node:
         case Effect():
-            return node.kind != "read"
+            return [node.kind]
         case Lanes():
-            return any(_acts(one) for lane in node.lanes for one in lane)
-        case Step() | Saved():
-            return any(map(_acts, node.body))
-    return False
+            return [kind for lane in node.lanes for one in lane for kind in _kinds(one)]
+        case Step():
+            return [kind for one in node.body for kind in _kinds(one)] * node.times
+    return [kind for one in node.body for kind in _kinds(one)]

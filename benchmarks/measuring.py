@@ -19,7 +19,7 @@ from omium.runtime import Runtime, runtime_for
 __all__ = ["Limit", "Row", "Times", "main", "of_limit", "opened", "scratch", "timed", "verdict"]
 
 # The folder MUST be on the disk that is meant: `/tmp` is memory on many machines, which has no limit to compare with.
-FOLDER = os.environ.get("OMIUM_BENCH_FOLDER", "/var/tmp")
+FOLDER = os.environ.get("BENCH_FOLDER", "/var/tmp")
 LIMIT_FILE_BYTES = 16 << 20
 
 

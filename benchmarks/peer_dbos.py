@@ -1,6 +1,6 @@
 """DBOS in a process of its own, because it brings its own SQLite: durable steps on command, and what each took.
 
-`OMIUM_BENCH_DBOS` names a Python that has `dbos` (and `pysqlite3-binary` where its SQLite is older than 3.42); by
+`BENCH_DBOS` names a Python that has `dbos` (and `pysqlite3-binary` where its SQLite is older than 3.42); by
 default it is this one. The peer's process is this file: one number a line asks for so many steps, one line of JSON
 gives the nanoseconds of each.
 """
@@ -24,13 +24,16 @@ class Dbos:
     """The peer, asked from outside. It raises `RuntimeError` where DBOS cannot be run, and says why."""
 
     def __init__(self, folder: Path, values: list[dict[str, Any]]) -> None:
-        python = os.environ.get("OMIUM_BENCH_DBOS", sys.executable)
+        python = os.environ.get("BENCH_DBOS", sys.executable)
         given = folder / "values.json"
         given.write_text(json.dumps(values), encoding="utf-8")
         command = [python, __file__, f"sqlite:///{folder / 'dbos.sqlite'}", str(given)]
-        self._process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        try:
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise RuntimeError(f"DBOS cannot be measured: {error}") from error
         self.name = self._line()
 
     def times(self, count: int) -> list[int]:

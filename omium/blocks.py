@@ -22,7 +22,7 @@ from omium_core.recovery.ladders import Recovery
 from omium_core.runtime.calling import effect_call
 from omium_core.runtime.context import CURRENT, Frame, current_frame, owner
 from omium_core.runtime.declarations import Arguments, EffectDeclaration, WorkflowDeclaration, check_name
-from omium_core.runtime.performing import storable_by
+from omium_core.runtime.performing import messenger_in, storable_by
 from omium_core.runtime.run import Run
 
 __all__ = ["Checkpoint", "Transaction", "execution"]
@@ -71,16 +71,19 @@ class Checkpoint(_Block):
         self.restored = False
         self._frame: Frame | None = None
         self._block: blocks.Block | None = None
+        self._token: Any = None
 
     def _enter(self) -> tuple[Run, Protocol[Any], Callable[[Any], None]]:
         frame = self._frame = _frame(f'Checkpoint("{self.name}")')
 
         def entered(block: blocks.Block) -> None:
             self._block, self.restored, self.state = block, block.restored, block.value
+            self._token = _inside(frame, block)
 
         return frame.run, blocks.begin(frame.run.machine, frame.scope, frame.lane, self.name), entered
 
     def _leave(self, error: BaseException | None) -> tuple[Run, Protocol[Any]] | None:
+        CURRENT.reset(self._token)
         if error is not None or self.restored:
             return None
         assert self._frame is not None and self._block is not None
@@ -108,10 +111,8 @@ class Transaction(_Block):
         call = effect_call(frame.run.store.codec, declaration, (), {}, performed=False)
 
         def entered(block: blocks.Block) -> None:
-            assert block.inner is not None
             self._block = block
-            inner = attrs.evolve(frame, scope=block.inner, lane=block.inner.main)
-            self._token = CURRENT.set(inner)
+            self._token = _inside(frame, block)
 
         return frame.run, blocks.begin_transaction(frame.run.machine, frame.scope, frame.lane, call), entered
 
@@ -214,6 +215,7 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
     def _leaving(self, error: BaseException | None) -> tuple[Run, Protocol[End]]:
         assert self._run is not None and self._root is not None
         CURRENT.reset(self._token)
+        error = messenger_in(error) if error is not None else None
         if error is not None and not isinstance(error, Exception | Interrupt) and self._run.machine.stopping is None:
             raise error
         outcome = Outcome(None, self._run.store.codec.seal(None))
@@ -246,6 +248,11 @@ def _frame(what: str) -> Frame:
     if frame is None or frame.plain:
         raise UsageError(f"`{what}` needs an execution around it: a workflow, or `with omium.execution(...)`")
     return frame
+
+
+def _inside(frame: Frame, block: blocks.Block) -> Any:
+    """Make the block's body where the code stands; give what undoes that."""
+    return CURRENT.set(attrs.evolve(frame, scope=block.inner, lane=block.inner.main))
 
 
 def _no_code() -> None:

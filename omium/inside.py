@@ -53,11 +53,12 @@ def current() -> Current:
     frame = CURRENT.get()
     if frame is None:
         raise UsageError("there is no current execution here; call this inside a step or an effect")
+    step = frame.scope.step()
     return Current(
         frame.run.id,
-        frame.scope.path,
+        step.path,
         frame.agent,
-        frame.scope.attempt,
+        step.attempt,
         frame.told,
         frame.fixes,
         frame.key,

@@ -69,8 +69,7 @@ def begin(
     run = _run(runtime, machine, Recorder(store.journal, execution, GENESIS, 0, store.codec.stored), declaration)
     _claim(runtime, execution, run)
     digest, _ = store.codec.digest(named)
-    machine.now = store.clock.now()
-    life.begin(machine, execution, declaration.name, digest, body, store.journal.runner())
+    run.drive(life.begin(machine, execution, declaration.name, digest, body, store.journal.runner()))
     return run
 
 

@@ -104,6 +104,7 @@ def types() -> Types:
 
 
 def _open(config: Config, plugins: Plugins, registry: Registry, types: Types) -> Runtime:
+    _make_home(config)
     blobs = plugins.blob_store(urlsplit(config.blobs).scheme).load()(config.blobs)
     open_journal = plugins.journal(urlsplit(config.store).scheme).load()
     journal = open_journal(config.store, durability=config.durability, large=blobs)
@@ -112,6 +113,13 @@ def _open(config: Config, plugins: Plugins, registry: Registry, types: Types) ->
     runtime = Runtime(config, plugins, store, registry, PluginHooks.of(plugins, config))
     plugins.manager.hook.startup(runtime=runtime)
     return runtime
+
+
+def _make_home(config: Config) -> None:
+    """Make the project's own folder, which version control leaves alone."""
+    if str(config.home) in config.store and not config.home.exists():
+        config.home.mkdir(parents=True)
+        (config.home / ".gitignore").write_text("*\n")
 
 
 def _extra(spec: CodecSpec) -> ExtraCodec:

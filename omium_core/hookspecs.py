@@ -51,7 +51,7 @@ def register_commands(group: click.Group) -> None:
 
 @hookspec
 def diagnose(store: str) -> Iterable[Finding] | None:
-    """Return what `omium doctor` should say about what this plugin needs; change nothing. `store` is the store's URL."""
+    """Return what `omium doctor` should say of what this plugin needs; change nothing. `store` is the store's URL."""
 
 
 @hookspec

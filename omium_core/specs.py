@@ -120,7 +120,7 @@ class CodecSpec:
 
 @attrs.frozen
 class Finding:
-    """One line of `omium doctor`: what was looked at, whether it is `ok`, a `warning` or `broken`, and what was found."""
+    """A line of `omium doctor`: what was looked at, whether it is `ok`, a `warning` or `broken`, and what was found."""
 
     name: str
     status: Literal["ok", "warning", "broken"]

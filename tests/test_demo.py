@@ -30,7 +30,7 @@ loan-onboarding  exe_[0-9A-Z]+
 ├── ↩ rollback to credit.*
 ├── ✔ offer +attempt 2, told what was wrong +◆ ckpt
 └── ✔ email +EmailAgent +(send_email )?sent once +◆ ckpt
-Recovered in \d+(\.\d+)? m?s: 1 violation, 1 rollback, 1 step redone, 2 reused, 0 effects repeated
+Recovered in [^:]+: 1 violation, 1 rollback, 1 step redone, 2 reused, 0 effects repeated
 """.strip()
 
 # A program that connects to, or asks for, anything but this machine ends at once, with a status of its own.
@@ -92,7 +92,7 @@ def test_story_that_needs_a_person(tmp_path: Path, answer: str) -> None:
 
     assert demo.returncode == 4
     assert demo.stdout.count("APR 0% is outside our licensed band of 2.5% to 8.5%.") >= 2
-    assert "Paused, waiting for a person: 2 violations, 1 rollback, 1 step redone" in demo.stdout
+    assert re.search(r"^Paused[^:]*: 2 violations, 1 rollback, 1 step redone", demo.stdout, re.MULTILINE)
     assert not (tmp_path / ".omium" / "demo-outbox.db").exists()
     _, *answers, after = demo.stderr.splitlines()
     (chosen,) = [line for line in answers if f" {answer} " in line]

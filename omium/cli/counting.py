@@ -11,7 +11,7 @@ from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, DONE
 
-__all__ = ["Counting", "plural", "sentence"]
+__all__ = ["Counting", "plural", "seconds_text", "sentence"]
 
 
 @attrs.define(eq=False)
@@ -123,10 +123,10 @@ def sentence(status: str, counts: Counts, elapsed_s: float | None) -> str:
     """Return the one line under a tree."""
     if status == "completed" and not _went_wrong(counts) and not counts.redone:
         done = f"{plural(counts.steps, 'step')}, {plural(counts.effects, 'effect')}"
-        return f"Completed in {elapsed_s or 0.0:.1f} s: {done}, nothing went wrong"
+        return f"Completed in {seconds_text(elapsed_s or 0.0)}: {done}, nothing went wrong"
     start = {
-        "completed": f"Recovered in {counts.recovery_s:.1f} s",
-        "paused": "Paused, waiting for a person",
+        "completed": f"Recovered in {seconds_text(counts.recovery_s)}",
+        "paused": "Paused",
         "halted": "Halted",
     }.get(status, "Not finished")
     kept = [f"{plural(counts.redone, 'step')} redone", f"{counts.reused} reused"]
@@ -134,6 +134,13 @@ def sentence(status: str, counts: Counts, elapsed_s: float | None) -> str:
     if counts.resent:
         effects.append(f"{plural(counts.resent, 'effect')} sent again under the same key")
     return f"{start}: {', '.join(_went_wrong(counts) + kept + effects)}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration with as many digits as say something."""
+    if seconds < 0.01:
+        return "less than 0.01 s"
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s"
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

@@ -11,7 +11,7 @@ from omium.cli.story import Node
 from omium.cli.wording import effect_texts
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
-from omium_core.model.effect import COMPENSATION, READ
+from omium_core.model.effect import COMPENSATED, COMPENSATION, READ
 
 __all__ = ["EffectEvent", "EffectTelling", "loose"]
 
@@ -40,6 +40,13 @@ class EffectTelling:
                 self._claimed(event)
             case e.EffectResolved():
                 self._resolved(event)
+
+    def finish(self) -> None:
+        """Say of each effect what became of it in the end."""
+        for id, draft in self.told.items():
+            if self.state.effects[id].state == COMPENSATED:
+                draft.mark = "undone"
+                draft.texts.append("undone since")
 
     def _intended(self, event: e.EffectIntended) -> None:
         draft = self.told.get(event.effect)

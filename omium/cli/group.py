@@ -92,7 +92,9 @@ def _status_of(run: Callable[[], Any], output: Output) -> int:
 
 def _usage(error: click.ClickException, output: Output) -> int:
     message = error.format_message()
-    message = message[:1].lower() + message[1:].rstrip(".")
+    if message[1:2].islower():
+        message = message[:1].lower() + message[1:]
+    message = message.rstrip(".")
     ctx = getattr(error, "ctx", None)
     hint = f"; see `{ctx.command_path} --help`" if isinstance(error, click.UsageError) and ctx is not None else ""
     return _fail(output, "usage", f"{message}{hint}", error.exit_code)

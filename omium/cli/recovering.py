@@ -14,7 +14,6 @@ from omium.cli.output import Output, interactive
 from omium.cli.reviewing import set_value
 from omium.cli.running import resume_execution
 from omium.cli.tree import build_story, render
-from omium.cli.wording import clean
 from omium_core.errors import UsageError
 from omium_core.runtime.store import Store
 
@@ -46,9 +45,6 @@ def _answer(output: Output, store: Store, execution: str, asked: int) -> None:
     head = store.load(execution).state.head
     render(build_story(store, execution), output.console(), details=False)
     choices = store.view(execution, asked)["choices"]
-    output.note("")
-    for number, one in enumerate(choices):
-        output.note(clean(f"{number}  {one['action']}: {one['label']}"))
     number = click.prompt("Choice", type=click.IntRange(0, len(choices) - 1), err=True)
     answer = _content(choices[number]["action"], number)
     by = click.prompt("Who decides", err=True)

@@ -95,7 +95,10 @@ class _Stay:
                 is_async = inspect.iscoroutinefunction(self.declaration.fn)
                 _, end = asyncio.run(asynchronous()) if is_async else sync()
         except KeyboardInterrupt:
-            self.output.next(self._again("resume"))
+            if self.runtime.store.journal.execution(self.execution) is None:
+                self.output.note("nothing was recorded yet; run it again")
+            else:
+                self.output.next(self._again("resume"))
             raise
         if end.kind == "failed" and end.error is not None:
             raise end.error

@@ -43,6 +43,7 @@ _TEXTS: dict[Any, str] = {
     UUID: "a UUID",
     Path: "a path",
 }
+_UNKNOWN_FIELD = "has no field"
 _BUILDERS: dict[Any, Callable[[Any], Any]] = {
     list: list,
     Sequence: list,
@@ -188,6 +189,8 @@ def _sentence(error: Exception, annotation: Any, path: str) -> str:
         wrong = transform_error(error, path, _reason)
     else:
         wrong = [f"{_reason(error, annotation)} @ {path}"]
+    # A field that is not there under its name is often there under another one, so that is said first.
+    wrong.sort(key=lambda one: not one.startswith(_UNKNOWN_FIELD))
     reason, _, where = wrong[0].rpartition(" @ ")
     more = f" ({len(wrong) - 1} more)" if len(wrong) > 1 else ""
     return f"`{where}` of the input {reason}{more}"
@@ -199,7 +202,7 @@ def _reason(error: BaseException, annotation: Any) -> str:
         return "is missing"
     if isinstance(error, ForbiddenExtraKeysError):
         known = ", ".join(fields_of(error.cl)) or "none"
-        return f"has no field `{min(error.extra_fields)}`; it has {known}"
+        return f"{_UNKNOWN_FIELD} `{min(error.extra_fields)}`; it has {known}"
     if hasattr(error, "errors") and callable(error.errors):
         return _model_reason(error)
     kind = kind_text(annotation)

@@ -54,6 +54,7 @@ class _Teller:
 
     def story(self, short: str) -> Story:
         state, counts = self.state, self.counting.counts()
+        self.effects.finish()
         path = frozenset(one.id for one in state.path_to_head())
         elapsed_s = state.ended - state.started if state.ended is not None else None
         return Story(
@@ -166,6 +167,10 @@ class _Teller:
         message = str(body.get("message", ""))
         draft.mark, draft.where = "failed", event.where
         draft.texts.append(message if body.get("violations") else f"{event.kind}: {message}")
+        rules = [one for one in draft.children if one.kind == "rule"]
+        if len(rules) == 1 and rules[0].texts[0] == message:
+            # The line itself says it already.
+            del rules[0].texts[0]
         if event.final:
             draft.texts.append("left to the workflow's own code")
         elif body.get("value") is not None:

@@ -47,7 +47,11 @@ def decision_texts(event: e.RecoveryDecided) -> tuple[str, list[str]]:
     if event.channel is not None:
         label += f" {event.channel}"
     rung = f"rung {event.rung + 1} of {event.source}" if event.rung >= 0 else f"nothing is left of {event.source}"
-    values = {name: value for name, value in event.values.items() if name != "feedback" or value is False}
+    values = {
+        name: value
+        for name, value in event.values.items()
+        if (name, value) not in (("feedback", True), ("to", event.target))
+    }
     texts = [f"because of {event.failure}, {rung}"]
     if values:
         texts.append(", ".join(f"{name} = {value_text(value)}" for name, value in values.items()))

@@ -9,7 +9,7 @@ import attrs
 from omium_core.engine import places, steps
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Fetch, Restore
-from omium_core.engine.machine import Machine, Protocol
+from omium_core.engine.machine import Carried, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope
 from omium_core.errors import UsageError
 from omium_core.model import events as e
@@ -20,13 +20,13 @@ __all__ = ["Block", "begin", "begin_transaction", "end_transaction", "save"]
 
 @attrs.frozen(eq=False)
 class Block:
-    """A block that was entered: its path, and what it saved if it ended well before."""
+    """A block that was entered: its path, its body's scope, and what it saved if it ended well before."""
 
     path: str
     name: str
     restored: bool
+    inner: Scope
     value: Any = None
-    inner: Scope | None = None
     call: StepCall | None = None
 
 
@@ -36,19 +36,17 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
     path, known = yield from places.locate(machine, scope, lane, name, "")
     scope.touched.add(path)
     entry = machine.state.outcomes.get(path)
-    if entry is None:
-        if not known:
-            _start(machine, scope, lane, path, name, "block")
-        return Block(path, name, restored=False)
-    value = (yield Fetch(entry.execution, entry.seq)) if entry.digest else None
-    return Block(path, name, restored=True, value=value)
+    inner = _entered(machine, scope, lane, path, name, "block", goes_on=known, ended=entry is not None)
+    value = (yield Fetch(entry.execution, entry.seq)) if entry is not None and entry.digest else None
+    return Block(path, name, entry is not None, inner, value)
 
 
 def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Protocol[None]:
     """End a `Checkpoint` block well: commit what it saves, or the execution so far."""
     machine.check_running(scope)
-    steps.commit_checkpoint(machine, block.path, block.name, None, body, "state")
-    yield DURABLE
+    if not block.restored:
+        yield from places.unasked(machine, block.inner)
+        yield from steps.save(machine, block.inner, block.name, body)
 
 
 def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: EffectCall) -> Protocol[Block]:
@@ -58,44 +56,48 @@ def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: Effect
     path, known = yield from places.locate(machine, scope, lane, name, "")
     scope.touched.add(path)
     entry = machine.state.outcomes.get(path)
-    if entry is not None and entry.kind == "failed":
-        raise (yield Restore(path, (yield Fetch(entry.execution, entry.seq))))
+    if entry is not None and entry.kind == "failed" and known:
+        raise Carried((yield Restore(path, (yield Fetch(entry.execution, entry.seq)))))
     call = StepCall(name, "", lambda: None, effect=effect)
-    step = machine.state.steps.get(path)
-    attempt = 1 if step is None else step.attempts if entry is not None or step.open else step.attempts + 1
-    if entry is None and not (known and step is not None and step.open):
-        _start(machine, scope, lane, path, name, "transaction", attempt)
-    inner = Scope(path, attempt, machine.entry, scope)
+    ended = entry is not None and entry.kind != "failed"
+    inner = _entered(machine, scope, lane, path, name, "transaction", goes_on=known, ended=ended)
     answered = yield from steps.open_transaction(machine, inner, call)
     if answered is not None:
         reason = "its body cannot be skipped, so it has to call declared effects; use `@transaction` on a function"
         raise UsageError(f"transaction `{path}` happened before this process, and {reason}")
-    return Block(path, name, entry is not None, inner=inner, call=call)
+    return Block(path, name, ended, inner, call=call)
 
 
 def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outcome) -> Protocol[None]:
     """Leave a `Transaction` block: all its effects stand, or, when the body failed, all are undone."""
-    assert block.inner is not None and block.call is not None
+    assert block.call is not None
     machine.check_running(scope)
     if block.restored:
         return
+    if outcome.failure is None:
+        yield from places.unasked(machine, block.inner)
     yield from steps.close_transaction(machine, block.inner, outcome, failed=outcome.failure is not None)
     if outcome.failure is None:
         yield from steps.commit(machine, scope, block.inner, block.call, outcome)
         return
-    machine.event(
-        e.StepFailed,
-        machine.seal(outcome.failure.evidence),
-        step=block.path,
-        attempt=block.inner.attempt,
-        kind=outcome.failure.kind,
-        where=outcome.failure.where,
-        final=True,
-    )
+    steps.fail(machine, block.inner, outcome.failure, final=True)
     yield DURABLE
 
 
-def _start(machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kind: str, attempt: int = 1) -> None:
+def _entered(
+    machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kind: str, *, goes_on: bool, ended: bool
+) -> Scope:
+    """Return the scope of a block's body: of the attempt that ended well or goes on, else of one that begins now."""
+    step = machine.state.steps.get(path)
+    attempt = 1 if step is None else step.attempts + 1
+    if step is not None and (ended or (goes_on and step.open)):
+        attempt = step.attempts
+    else:
+        _start(machine, scope, lane, path, name, kind, attempt)
+    return Scope(path, attempt, machine.entry, scope, block=True)
+
+
+def _start(machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kind: str, attempt: int) -> None:
     machine.event(
         e.StepStarted,
         step=path,
@@ -107,4 +109,4 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, name: str, kin
         lane=lane.label or "",
         kind=kind,
     )
-    steps.pass_over(machine, scope, lane)
+    steps.pass_over(machine, scope, lane, path)

@@ -25,10 +25,9 @@ from omium_core.recovery.ladders import (
     Skip,
 )
 
-__all__ = ["ask_about", "decide", "ladder_for", "ladder_named"]
+__all__ = ["ask_again", "decide", "ladder_for", "ladder_named"]
 
 UNATTENDED = Ladder(Recovery(Halt()), "a blocking rule without a ladder")
-ASK = Ladder(Recovery(Pause(), Halt()), "the default for what only a person can decide")
 
 
 def ladder_for(ladders: tuple[Ladder, ...], kind: str, error: BaseException | None) -> Ladder | None:
@@ -56,7 +55,8 @@ def decide(
         event = yield from _decision(machine, inner, ladder, rung, index, failure)
         match rung:
             case Pause():
-                question = _review(machine, inner, rung, failure)
+                deadline = machine.now + rung.timeout_s if rung.timeout_s is not None else None
+                question = _review(machine, inner, failure, rung.role, deadline)
                 yield DURABLE
                 raise machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
             case Rollback():
@@ -85,9 +85,9 @@ def decide(
     raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
 
 
-def ask_about(machine: Machine, inner: Scope, failure: Failure) -> Protocol[Interrupt]:
-    """Ask a person about a failed step and stop; raise what this returns."""
-    question = _review(machine, inner, Pause(), failure)
+def ask_again(machine: Machine, inner: Scope, failure: Failure, before: e.ReviewRequested) -> Protocol[Interrupt]:
+    """Ask the same people about a step once more, until the same deadline, and stop; raise what this returns."""
+    question = _review(machine, inner, failure, before.role, before.deadline)
     yield DURABLE
     return machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
 
@@ -122,7 +122,9 @@ def _decision(
     )
 
 
-def _review(machine: Machine, inner: Scope, rung: Pause, failure: Failure) -> e.ReviewRequested:
+def _review(
+    machine: Machine, inner: Scope, failure: Failure, role: str | None, deadline: float | None
+) -> e.ReviewRequested:
     choices = [("retry", "try once more, told what was wrong"), ("edit", "try once more with your advice")]
     if "value" in failure.evidence:
         choices.append(("set", "correct the refused outcome; all rules are checked again"))
@@ -134,7 +136,6 @@ def _review(machine: Machine, inner: Scope, rung: Pause, failure: Failure) -> e.
             "evidence": dict(failure.evidence),
         }
     )
-    deadline = machine.now + rung.timeout_s if rung.timeout_s is not None else None
     return machine.event(
         e.ReviewRequested,
         body,
@@ -143,7 +144,7 @@ def _review(machine: Machine, inner: Scope, rung: Pause, failure: Failure) -> e.
         attempt=inner.attempt,
         kind=failure.kind,
         head=machine.state.head,
-        role=rung.role,
+        role=role,
         deadline=deadline,
     )
 

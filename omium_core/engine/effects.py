@@ -7,7 +7,7 @@ from typing import Any
 from omium_core.engine import undoing
 from omium_core.engine.calls import EffectCall, Outcome
 from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform
-from omium_core.engine.machine import AttemptAborted, Machine, Protocol
+from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope, counted
 from omium_core.errors import UsageError
 from omium_core.model import events as e
@@ -43,7 +43,7 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     record_outcome(machine, scope, record, outcome)
     yield SOON
     if outcome.error is not None:
-        raise outcome.error
+        raise Carried(outcome.error)
     return outcome.value
 
 
@@ -98,7 +98,7 @@ def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
 
 def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[Any]:
     """Answer a read from this attempt's record, in order among equal requests, else perform it."""
-    scope.models += call.model is not None
+    scope.step().models += call.model is not None
     request = (call.name, call.arguments)
     recorded = machine.state.reads.get((scope.path, scope.attempt), {}).get(request, [])
     position = counted(scope.answered, request)
@@ -113,7 +113,7 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
         machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=True, **facts)
     yield SOON
     if outcome.error is not None:
-        raise outcome.error
+        raise Carried(outcome.error)
     return outcome.value
 
 
@@ -234,8 +234,9 @@ def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effec
 
 
 def _abort_if_laddered(scope: Scope, failure: Failure) -> None:
-    if scope.takes(failure.kind):
-        scope.aborted = failure
+    taker = scope.taker(failure.kind)
+    if taker is not None:
+        taker.aborted = failure
         raise AttemptAborted
 
 

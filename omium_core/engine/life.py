@@ -9,7 +9,7 @@ import attrs
 
 from omium_core.engine import places, rollback, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import DURABLE, Attempt, Fetch, Quiesce
+from omium_core.engine.commands import DURABLE, SOON, Attempt, Fetch, Quiesce
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import START, CheckpointRecord
@@ -36,11 +36,12 @@ class End:
     error: BaseException | None = None
 
 
-def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> None:
-    """Make the start of an execution and its first checkpoint, which go with its first append."""
+def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> Protocol[None]:
+    """Journal the start of an execution and its first checkpoint; a long first step is seen from other processes."""
     machine.raise_epoch()
     machine.event(e.ExecutionStarted, body, execution=execution, workflow=workflow, arguments=arguments, runner=runner)
     commit_checkpoint(machine, "", START, None)
+    yield SOON
 
 
 def reopen(machine: Machine, runner: str) -> Protocol[End | None]:
@@ -147,7 +148,8 @@ def roll_back_by_person(machine: Machine, runner: str, target: CheckpointRecord,
         yield from rollback.roll_back(machine, target, reason, by)
     except Interrupt as error:
         return (yield from _stopped(machine, error))
-    yield from _pause(machine, f"rolled back to `{target.name}` by {by} ({origin} before): {reason}")
+    why = f": {reason}" if reason else ""
+    yield from _pause(machine, f"rolled back to `{target.name}` by {by} ({origin} before){why}")
     return End("paused", reason=state.reason)
 
 

@@ -19,7 +19,7 @@ from omium_core.errors import OmiumError
 from omium_core.model import events as e
 from omium_core.model.body import Body
 
-__all__ = ["AttemptAborted", "Interrupt", "Machine", "Protocol", "Stop"]
+__all__ = ["AttemptAborted", "Carried", "Interrupt", "Machine", "Protocol", "Stop"]
 
 T = TypeVar("T")
 EventT = TypeVar("EventT", bound=e.Event)
@@ -32,6 +32,14 @@ class Interrupt(BaseException):
 
 class AttemptAborted(BaseException):
     """The messenger through user code when an attempt failed in a way that the code must not handle."""
+
+
+class Carried(Exception):
+    """A user's exception on its way out of a protocol: a generator cannot raise `StopIteration` as itself."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @attrs.frozen

@@ -28,10 +28,10 @@ class Lane:
 
 @attrs.define(eq=False)
 class Scope:
-    """The body of one attempt, as it runs in this process.
+    """The body of one attempt, or of a `block` in it, as it runs in this process.
 
     `asked` are the effects that it asked for, `touched` the steps; what the journal has beyond them belongs to an
-    attempt that did not survive. `aborted` is a failure that user code must not swallow.
+    attempt that did not survive. `ladders` are the step's own. `aborted` is a failure that user code must not swallow.
     """
 
     path: str
@@ -45,6 +45,7 @@ class Scope:
     answered: dict[tuple[str, str], int] = attrs.field(factory=dict)
     ladders: tuple[Ladder, ...] = ()
     transaction: str | None = None
+    block: bool = False
     models: int = 0
     aborted: Failure | None = None
 
@@ -55,9 +56,19 @@ class Scope:
             lane.label = name if count == 1 else f"{name}~{count}"
         return lane.label
 
-    def takes(self, kind: str) -> bool:
-        """Say whether a ladder of this step, or of what is around it, takes failures of that kind."""
-        return any(ladder.takes(kind, None) for ladder in self.ladders)
+    def taker(self, kind: str) -> Scope | None:
+        """Return the innermost step whose own ladders take failures of that kind: this one's, or one around it."""
+        scope: Scope | None = self
+        while scope is not None and not any(ladder.takes(kind, None) for ladder in scope.ladders):
+            scope = scope.parent
+        return scope
+
+    def step(self) -> Scope:
+        """Return the attempt that the code belongs to, outside of the blocks in it."""
+        scope = self
+        while scope.block and scope.parent is not None:
+            scope = scope.parent
+        return scope
 
     def enclosing_transaction(self) -> Scope | None:
         """Return the innermost transaction that this scope is inside of, or is."""

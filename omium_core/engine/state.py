@@ -90,6 +90,7 @@ class StepRecord:
     name: str
     agent: str | None
     arguments: str
+    kind: str = "step"
     execution: str = ""
     attempts: int = 0
     open: int = 0
@@ -184,8 +185,7 @@ class ExecutionState:
                 effect.state = DONE if event.done else FAILED
                 effect.value_seq = event.seq
             case e.EffectCompensated():
-                self.effects[event.effect].state = COMPENSATED
-                self.compensated.append(event.effect)
+                self._compensated(event)
             case e.RecoveryDecided():
                 self._recovery(event)
             case e.RolledBack():
@@ -238,11 +238,14 @@ class ExecutionState:
         return self._outside(on_path[-1]) if on_path else None
 
     def _outside(self, point: CheckpointRecord) -> CheckpointRecord:
-        """A checkpoint inside an outer step means that one's start: its other attempts cannot be entered halfway."""
-        outermost = point.step.split("/", 1)[0]
-        if "/" not in point.step or outermost not in self.steps:
-            return point
-        return self.before(outermost) or point
+        """A checkpoint inside an outer step means that one's start: its other attempts cannot be entered halfway.
+
+        A `Checkpoint` block can: it is gone through again in any case.
+        """
+        parts = point.step.split("/")
+        around = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        outermost = next((path for path in around if path in self.steps and self.steps[path].kind != "block"), None)
+        return point if outermost is None else self.before(outermost) or point
 
     def requests(self, name: str, fingerprint: str) -> list[EffectRecord]:
         """Return the effects of that name with that fingerprint."""
@@ -285,7 +288,7 @@ class ExecutionState:
         step = self.steps.get(event.step)
         if step is None:
             step = self.steps[event.step] = StepRecord(event.step, event.name, event.agent, event.arguments)
-        step.execution, step.arguments = self.id, event.arguments
+        step.execution, step.arguments, step.kind = self.id, event.arguments, event.kind
         step.attempts, step.open, step.started = max(step.attempts, event.attempt), event.attempt, event.seq
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
@@ -322,8 +325,9 @@ class ExecutionState:
         self._enter(event.step, Entry(kind, event.digest or "", event.seq, step.name, step.arguments, self.id))
         for key in event.unowned:
             self.effects[key].owner = None
-        # The reads of a finished step are never asked for again.
-        self.reads.pop((event.step, event.attempt), None)
+        if step.kind == "step":
+            # The reads of a finished step are never asked for again; a block's are, because Python cannot skip it.
+            self.reads.pop((event.step, event.attempt), None)
 
     def _step_failed(self, event: e.StepFailed) -> None:
         step = self.steps[event.step]
@@ -336,7 +340,10 @@ class ExecutionState:
         self.outcomes = self.outcomes.with_entry(path, entry, f"{entry.kind}:{entry.digest}")
 
     def _checkpoint(self, event: e.CheckpointCommitted) -> None:
+        for path in event.dropped:
+            self.outcomes = self.outcomes.without(path)
         if event.saves == "state":
+            self.steps[event.step].open = 0
             self._enter(event.step, Entry("saved", event.digest or "", event.seq, event.name, "", self.id))
         elif event.saves == "attributes":
             path = f"@{event.agent}"
@@ -386,6 +393,16 @@ class ExecutionState:
         if event.within is not None:
             effect.within = event.within
             self._within.setdefault(event.within, {})[event.effect] = None
+
+    def _compensated(self, event: e.EffectCompensated) -> None:
+        effect = self.effects[event.effect]
+        effect.state = COMPENSATED
+        self.compensated.append(event.effect)
+        # What relies on an effect that was undone is no outcome any more: the step is done again if it is asked for.
+        path = effect.owner[0] if effect.owner is not None else ""
+        while path:
+            self.outcomes = self.outcomes.without(path)
+            path = path.rpartition("/")[0]
 
     def _recovery(self, event: e.RecoveryDecided) -> None:
         step = self.steps.get(event.step)

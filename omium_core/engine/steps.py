@@ -9,14 +9,24 @@ import attrs
 from omium_core.engine import deciding, effects, places, undoing
 from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Attempt, Correct, Fetch, Restore, Validate
-from omium_core.engine.machine import Machine, Protocol, digest_of
+from omium_core.engine.machine import Carried, Machine, Protocol, digest_of
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
 from omium_core.model import events as e
+from omium_core.model.body import Body
 from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord
 from omium_core.model.failure import Failure, Violation
 
-__all__ = ["close_transaction", "commit", "commit_checkpoint", "open_transaction", "pass_over", "perform"]
+__all__ = [
+    "close_transaction",
+    "commit",
+    "commit_checkpoint",
+    "fail",
+    "open_transaction",
+    "pass_over",
+    "perform",
+    "save",
+]
 
 # Ladders are finite and count across rollbacks; this bound only says so where the loop stands.
 ATTEMPTS_MAX = 10_000
@@ -47,7 +57,8 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: StepCall) -> Proto
     path, known = yield from places.locate(machine, scope, lane, call.name, call.arguments)
     scope.touched.add(path)
     entry = machine.state.outcomes.get(path) if path in machine.state.steps else None
-    if entry is not None and (known or entry.arguments == call.arguments):
+    # A failure is the answer within the attempt that met it; the next one tries again.
+    if entry is not None and (known or (entry.kind != "failed" and entry.arguments == call.arguments)):
         return (yield from _answer(path, entry))
     turn: _Turn | _Settled = yield from _first_turn(machine, path, call)
     for _ in range(ATTEMPTS_MAX):
@@ -66,7 +77,7 @@ def _answer(path: str, entry: Entry) -> Protocol[Any]:
         return None
     recorded = yield Fetch(entry.execution, entry.seq)
     if entry.kind == "failed":
-        raise (yield Restore(path, recorded))
+        raise Carried((yield Restore(path, recorded)))
     return recorded
 
 
@@ -89,11 +100,11 @@ def _first_turn(machine: Machine, path: str, call: StepCall) -> Protocol[_Turn |
 def _attempt(
     machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn
 ) -> Protocol[tuple[Scope, Outcome]]:
-    inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders + scope.ladders)
+    inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders)
     attributes = yield from _attributes(machine, call)
     if not turn.resumed:
         _start(machine, scope, lane, path, call, turn)
-        pass_over(machine, scope, lane)
+        pass_over(machine, scope, lane, path)
     if call.effect is not None:
         answered = yield from open_transaction(machine, inner, call)
         if answered is not None:
@@ -136,9 +147,11 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall
         machine.event(e.FixApplied, machine.seal(turn.fix), step=path, attempt=turn.attempt, review=turn.review)
 
 
-def pass_over(machine: Machine, scope: Scope, lane: Lane) -> None:
-    """Move the lane behind a step that has just begun in it."""
-    lane.cursor = max(lane.cursor, len(machine.state.lane(scope.path, scope.attempt, lane.label or "").order))
+def pass_over(machine: Machine, scope: Scope, lane: Lane, path: str) -> None:
+    """Move the lane behind a step that has just begun at its end."""
+    order = machine.state.lane(scope.path, scope.attempt, lane.label or "").order
+    if order[-1] == path:
+        lane.cursor = len(order)
 
 
 def _attributes(machine: Machine, call: StepCall) -> Protocol[Any]:
@@ -215,10 +228,7 @@ def commit(
     machine: Machine, scope: Scope, inner: Scope, call: StepCall, outcome: Outcome, *, corrected: bool = False
 ) -> Protocol[None]:
     """Make the outcome and its checkpoint durable, after undoing what earlier attempts left behind."""
-    dropped = _dropped(machine, inner)
-    left = _leftover(machine, inner, dropped)
-    undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
-    yield from undoing.compensate(machine, undone)
+    dropped, left, undone = yield from _tidied(machine, inner)
     inner_effects = machine.state.of_step(inner.path)
     machine.event(
         e.StepCompleted,
@@ -237,12 +247,37 @@ def commit(
     yield DURABLE
 
 
+def save(machine: Machine, inner: Scope, name: str, body: Body | None) -> Protocol[None]:
+    """Make the checkpoint of a block durable, after undoing what earlier attempts at it left behind."""
+    dropped, _, _ = yield from _tidied(machine, inner)
+    commit_checkpoint(machine, inner.path, name, None, body, "state", tuple(dropped))
+    yield DURABLE
+
+
+def _tidied(machine: Machine, inner: Scope) -> Protocol[tuple[list[str], list[EffectRecord], list[EffectRecord]]]:
+    """Undo what attempts before the successful one left; give the outcomes to drop, what was left, what is undone."""
+    below = _not_asked_for(machine, inner)
+    dropped = [path for path in below if machine.state.outcomes.get(path) is not None]
+    left = _leftover(machine, inner, below)
+    undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
+    yield from undoing.compensate(machine, undone)
+    return dropped, left, undone
+
+
 def commit_checkpoint(
-    machine: Machine, path: str, name: str, agent: str | None, body: Any = None, saves: str | None = None
+    machine: Machine,
+    path: str,
+    name: str,
+    agent: str | None,
+    body: Any = None,
+    saves: str | None = None,
+    dropped: tuple[str, ...] = (),
 ) -> None:
-    """Make the checkpoint of the state as it is now, and of what `body` adds to it."""
+    """Make the checkpoint of the state as it is now without what is `dropped`, and with what `body` adds to it."""
     state = machine.state
     outcomes = state.outcomes
+    for one in dropped:
+        outcomes = outcomes.without(one)
     if saves is not None:
         key, kind = (path, "saved") if saves == "state" else (f"@{agent}", "attributes")
         digest = body.digest if body is not None else ""
@@ -258,11 +293,12 @@ def commit_checkpoint(
         root=outcomes.root,
         agent=agent,
         saves=saves,
+        dropped=dropped,
         position=state.checkpoints[parent].position + 1 if parent else 0,
     )
 
 
-def _dropped(machine: Machine, inner: Scope) -> list[str]:
+def _not_asked_for(machine: Machine, inner: Scope) -> list[str]:
     """Return the inner steps of other attempts that the successful one did not ask for, with all below them."""
     waiting = [
         path
@@ -270,23 +306,43 @@ def _dropped(machine: Machine, inner: Scope) -> list[str]:
         for path in lane.order
         if path not in inner.touched
     ]
-    dropped: list[str] = []
+    found: set[str] = set()
     while waiting:
         path = waiting.pop()
-        if machine.state.outcomes.get(path) is not None:
-            dropped.append(path)
-        waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one in lane.order)
-    return sorted(set(dropped))
+        if path not in found:
+            found.add(path)
+            waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one in lane.order)
+    return sorted(found)
 
 
-def _leftover(machine: Machine, inner: Scope, dropped: list[str]) -> list[EffectRecord]:
+def _leftover(machine: Machine, inner: Scope, below: list[str]) -> list[EffectRecord]:
     """Return the standing effects of this step that its successful attempt neither performed nor claimed."""
-    own = [
-        one
+    own = {
+        one.id: one
         for one in machine.state.of_step(inner.path)
         if one.stands and one.id not in inner.asked and one.owner in (None, (inner.path, inner.attempt))
-    ]
-    return own + [one for path in dropped for one in machine.state.of_step(path) if one.stands]
+    }
+    # What another step has claimed since is that one's.
+    inside = {
+        one.id: one
+        for path in below
+        for one in machine.state.of_step(path)
+        if one.stands and (one.owner is None or one.owner[0] == path)
+    }
+    return list((own | inside).values())
+
+
+def fail(machine: Machine, inner: Scope, failure: Failure, *, final: bool) -> e.StepFailed:
+    """Make the event for an attempt that failed; `final` makes the failure the outcome."""
+    return machine.event(
+        e.StepFailed,
+        machine.seal(failure.evidence),
+        step=inner.path,
+        attempt=inner.attempt,
+        kind=failure.kind,
+        where=failure.where,
+        final=final,
+    )
 
 
 def _recover(
@@ -306,19 +362,11 @@ def _recover(
             rule=one.rule,
             where=one.where,
         )
-    failed = machine.event(
-        e.StepFailed,
-        machine.seal(failure.evidence),
-        step=inner.path,
-        attempt=inner.attempt,
-        kind=failure.kind,
-        where=failure.where,
-        final=final,
-    )
+    failed = fail(machine, inner, failure, final=final)
     if final:
         yield DURABLE
         assert outcome.error is not None
-        raise outcome.error
+        raise Carried(outcome.error)
     decision = yield from deciding.decide(machine, inner, ladder, failure, failed.seq)
     return (yield from _act(machine, scope, inner, call, decision, failed.seq))
 
@@ -350,7 +398,7 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
             yield from commit(machine, inner, inner, call, Outcome())
             return _Settled(None)
         case "set":
-            return (yield from _corrected(machine, inner, call, answer["set"], failed))
+            return (yield from _corrected(machine, inner, call, answer["set"], review.request, failed))
         case "reject":
             ladder = deciding.ladder_named(call.ladders, step.decision.source if step.decision else "")
             failure = Failure(step.failure.kind if step.failure else "error", "the proposal was rejected")
@@ -360,7 +408,7 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
 
 
 def _corrected(
-    machine: Machine, inner: Scope, call: StepCall, changes: dict[str, Any], failed: int
+    machine: Machine, inner: Scope, call: StepCall, changes: dict[str, Any], before: e.ReviewRequested, failed: int
 ) -> Protocol[_Turn | _Settled]:
     """Apply a person's correction to the refused outcome; it commits only if every rule holds now."""
     evidence = yield Fetch(machine.state.id, failed)
@@ -370,4 +418,4 @@ def _corrected(
     if outcome.failure is None:
         yield from commit(machine, inner, inner, call, outcome, corrected=True)
         return _Settled(outcome.value)
-    raise (yield from deciding.ask_about(machine, inner, outcome.failure))
+    raise (yield from deciding.ask_again(machine, inner, outcome.failure, before))

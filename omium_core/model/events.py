@@ -152,6 +152,7 @@ class CheckpointCommitted(_Event):
     root: str
     agent: str | None = None
     saves: str | None = None
+    dropped: tuple[str, ...] = ()
     position: int = 0
 
 

@@ -50,7 +50,7 @@ from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
 if TYPE_CHECKING:
     from omium_core.runtime.run import Run
 
-__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours", "storable_by"]
+__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours", "messenger_in", "storable_by"]
 
 
 def is_ours(error: OmiumError) -> bool:
@@ -202,7 +202,7 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
 
     def failed(error: BaseException) -> Outcome:
         wrappers.ended(None, error)
-        return refused(error)
+        return refused(messenger_in(error))
 
     def refused(error: BaseException) -> Outcome:
         if isinstance(error, AttemptAborted) and scope.aborted is not None:
@@ -296,9 +296,24 @@ def _world(
 
 def _effect_error(run: Run, declaration: EffectDeclaration | None, error: BaseException) -> Outcome:
     """An exception is not proof that nothing happened, unless it is declared to be."""
+    error = messenger_in(error)
     if isinstance(error, (Interrupt, AttemptAborted)):
         raise error
     return _failed_effect(run, error, declaration is not None and declaration.certainly_not_done(error))
+
+
+def messenger_in(error: BaseException) -> BaseException:
+    """Return the messenger that a task group has wrapped among what its tasks raised, else the error itself."""
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, (Interrupt, AttemptAborted)):
+            return one
+        # A group, which Python 3.10 has no class for.
+        inner = getattr(one, "exceptions", None)
+        if isinstance(inner, tuple):
+            waiting.extend(each for each in inner if isinstance(each, BaseException))
+    return error
 
 
 def _failed_effect(run: Run, error: BaseException, definite: bool) -> Outcome:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import attrs
 
 from omium_core.engine.commands import Append, Attempt, Check, Command, Perform, Quiesce, Resend, Sleep, Undo
-from omium_core.engine.machine import Machine, Protocol, Stop
+from omium_core.engine.machine import Carried, Machine, Protocol, Stop
 from omium_core.errors import OmiumError, StoreError, UsageError
 from omium_core.interfaces.checkpoint import Commit, StatusChange
 from omium_core.model import events as e
@@ -70,14 +70,18 @@ class Run:
             except StopIteration as stop:
                 value: T = stop.value
                 return value
+            except Carried as carried:
+                raised = carried.error
+                break
             result = error = None
             try:
                 if commit is not None:
                     commit.wait()
                 elif not isinstance(command, Append):
                     result = self._perform(command)
-            except BaseException as raised:  # Whatever was raised is the protocol's to see.
-                error = self._messenger(raised)
+            except BaseException as caught:  # Whatever was raised is the protocol's to see.
+                error = self._messenger(caught)
+        raise raised
 
     async def adrive(self, protocol: Protocol[T]) -> T:
         """Run a protocol to its end, awaiting in this task."""
@@ -89,14 +93,18 @@ class Run:
             except StopIteration as stop:
                 value: T = stop.value
                 return value
+            except Carried as carried:
+                raised = carried.error
+                break
             result = error = None
             try:
                 if commit is not None:
                     await self._landed(commit)
                 elif not isinstance(command, Append):
                     result = await self._aperform(command)
-            except BaseException as raised:  # Whatever was raised is the protocol's to see.
-                error = self._messenger(raised)
+            except BaseException as caught:  # Whatever was raised is the protocol's to see.
+                error = self._messenger(caught)
+        raise raised
 
     def _advance(
         self, protocol: Protocol[Any], result: Any, error: BaseException | None

@@ -7,8 +7,11 @@ had a checkpoint runs again, and the journal verifies.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -146,6 +149,32 @@ def test_killed_at_every_write(children: Children, tmp_path: Path, undisturbed: 
         return case.check(undisturbed["careless"])
 
     assert children.each(survive, range(len(points))) == []
+
+
+def test_resumed_by_a_command_of_its_own(children: Children, tmp_path: Path, undisturbed: Any) -> None:
+    """What the other tests do in forks holds for `omium resume` as a user starts it, from a sample of kills."""
+    points = Case(children, tmp_path / "count", "careless", "count").begin().points
+    command = [sys.executable, "-c", "from omium.cli import main; main()", "resume", ID]
+
+    def survive(number: int) -> list[str]:
+        case = Case(children, tmp_path / str(number), "careless", f"kill {number}, {points[number]}")
+        assert case.begin(kill=number).killed
+        home = {"OMIUM_HOME": str(case.folder), "OMIUM_STORE": f"sqlite:///{case.folder}/omium.db"}
+        ended = subprocess.run(
+            command,
+            cwd=case.folder,
+            env={**os.environ, **home},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if ended.returncode:
+            case.wrong.append(f"`omium resume` left with {ended.returncode}: {ended.stderr}")
+        return case.check(undisturbed["careless"])
+
+    # The first ones are from before there is an execution to resume.
+    assert children.each(survive, range(6, len(points), SAMPLE)) == []
 
 
 def test_killed_again_while_it_recovers(children: Children, tmp_path: Path, undisturbed: Any) -> None:

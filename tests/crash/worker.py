@@ -25,13 +25,24 @@ from pathlib import Path
 from typing import Any
 
 import omium
-from omium.runtime import registry, runtime_for
+from omium.runtime import plugins, registry, runtime_for
 from omium_core.errors import UnknownExecution
 from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
 from omium_sqlite import commit
 from omium_sqlite.connections import Connections
 
-WARM = ("omium.demo.onboarding", "omium_sqlite.opening", "omium.cli.running", "omium.cli.reviewing", "rich.tree")
+WARM = (
+    "concurrent.futures.thread",
+    "configparser",
+    "ctypes",
+    "fsspec.implementations.local",
+    "omium.cli.reviewing",
+    "omium.cli.running",
+    "omium.demo.onboarding",
+    "omium_fsspec.blobs",
+    "omium_sqlite.opening",
+    "rich.tree",
+)
 READS = ("BEGIN", "SELECT", "PRAGMA")
 # Longer than any job: what nobody waits for is then only committed with what somebody waits for.
 LINGER_S = 1_000.0
@@ -226,14 +237,9 @@ def child(job: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Do jobs until there are no more."""
-    for module in (
-        "omium.demo.onboarding",
-        "omium_sqlite.opening",
-        "omium.cli.running",
-        "omium.cli.reviewing",
-        "rich.tree",
-    ):
+    for module in WARM:
         importlib.import_module(module)
+    plugins()
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

@@ -260,7 +260,7 @@ async def test_async_blocks() -> None:
     async with omium.execution("by hand", execution_id="x") as execution, Checkpoint("saved") as block:
         block.state = await one()
     assert execution.status == "completed"
-    assert omium.open_store().load("x") == {"one": 1, "saved": 1}
+    assert omium.open_store().load("x") == {"saved": 1, "saved/one": 1}
 
 
 def test_execution_block_goes_on_after_a_rollback() -> None:

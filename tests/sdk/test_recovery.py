@@ -86,6 +86,28 @@ def test_exception_without_a_ladder_leaves_the_step_as_itself() -> None:
     assert ran == [1, 2]
 
 
+def test_stop_iteration_leaves_as_itself() -> None:
+    """Not even the one exception that generators cannot raise is turned into another."""
+    nothing: list[int] = []
+
+    @effect(read=True)
+    def read() -> int:
+        return next(iter(nothing))
+
+    @checkpoint("one")
+    def one() -> int:
+        return read()
+
+    @workflow
+    def flow() -> str:
+        try:
+            return str(one())
+        except StopIteration:
+            return "nothing there"
+
+    assert flow.start().result == "nothing there"
+
+
 def test_exception_that_leaves_the_workflow_halts() -> None:
     """The boundary raises `ExecutionHalted` from the exception, and the journal says why."""
 

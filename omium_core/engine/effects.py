@@ -6,10 +6,10 @@ from typing import Any
 
 from omium_core.engine import undoing
 from omium_core.engine.calls import EffectCall, Outcome
-from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform
+from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore
 from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope, counted
-from omium_core.errors import UsageError
+from omium_core.errors import StepError, UsageError
 from omium_core.model import events as e
 from omium_core.model.effect import (
     COMPENSABLE,
@@ -36,6 +36,9 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     slot = f"{scope.path}|{label}|{call.name}|{counted(lane.effects, call.name)}"
     if call.kind == READ:
         return (yield from _read(machine, scope, slot, call))
+    failed = machine.state.failures.get((scope.path, scope.attempt, slot))
+    if failed is not None:
+        yield from _raise_recorded(scope, failed)
     record = yield from claim_or_intend(machine, scope, slot, call)
     if record.state == DONE:
         return (yield from value_of(machine, record))
@@ -88,7 +91,8 @@ def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
     else:
-        machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=outcome.definite, **facts)
+        evidence = machine.seal(outcome.failure.evidence)
+        machine.event(e.EffectFailed, evidence, definite=outcome.definite, slot=record.slot, **facts)
 
 
 def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
@@ -103,18 +107,32 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
     recorded = machine.state.reads.get((scope.path, scope.attempt), {}).get(request, [])
     position = counted(scope.answered, request)
     if position <= len(recorded):
-        answer = yield Fetch(*recorded[position - 1])
-        return answer["value"]
+        execution, seq, failed = recorded[position - 1]
+        if not failed:
+            answer = yield Fetch(execution, seq)
+            return answer["value"]
+        yield from _raise_recorded(scope, (execution, seq))
     outcome = yield from _in_flight(machine, call, "")
     facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts)
     else:
-        machine.event(e.EffectFailed, machine.seal(outcome.failure.evidence), definite=True, **facts)
+        evidence = machine.seal(outcome.failure.evidence)
+        machine.event(e.EffectFailed, evidence, definite=True, slot=slot, arguments=call.arguments, **facts)
     yield SOON
     if outcome.error is not None:
         raise Carried(outcome.error)
     return outcome.value
+
+
+def _raise_recorded(scope: Scope, failed: tuple[str, int]) -> Protocol[None]:
+    """Raise what this call raised before in this attempt, so that code which caught it goes the same way again.
+
+    Where the exception's type cannot be restored the code could not catch it, so the call is made anew.
+    """
+    error = yield Restore(scope.path, (yield Fetch(*failed)))
+    if not isinstance(error, StepError):
+        raise Carried(error)
 
 
 def _in_flight(machine: Machine, call: EffectCall, key: str) -> Protocol[Outcome]:
@@ -224,7 +242,7 @@ def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effec
     before = yield Fetch(machine.state.id, effect.seq)
     evidence = {"stands": before, "asked": call.request() if call.request is not None else None}
     question = f"`{call.name}` was done before with another request; is the new one the same in other words?"
-    _abort_if_laddered(scope, Failure("effect_conflict", question, evidence={"message": question, **evidence}))
+    _abort_if_laddered(scope, question, evidence)
     choices = [("reuse", "take the one that was done as the answer"), ("perform", "perform the new one as well")]
     raise (
         yield from machine.ask(
@@ -233,10 +251,11 @@ def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effec
     )
 
 
-def _abort_if_laddered(scope: Scope, failure: Failure) -> None:
-    taker = scope.taker(failure.kind)
+def _abort_if_laddered(scope: Scope, question: str, evidence: dict[str, Any]) -> None:
+    taker = scope.taker("effect_conflict")
     if taker is not None:
-        taker.aborted = failure
+        told = {"kind": "effect_conflict", "message": question, "violations": [], **evidence}
+        taker.aborted = Failure("effect_conflict", question, evidence=told)
         raise AttemptAborted
 
 
@@ -245,7 +264,7 @@ def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Prot
     spent = [one for one in call.credentials if one in machine.state.spent]
     if spent:
         question = f"`{call.name}` presents a credential that was spent before; it needs a new one"
-        _abort_if_laddered(scope, Failure("effect_conflict", question, evidence={"message": question}))
+        _abort_if_laddered(scope, question, {})
         choices = [("retry", "try again; the step gets a new credential")]
         raise (yield from machine.ask(question, choices, step=scope.path, kind="effect_conflict"))
 

@@ -51,7 +51,6 @@ class CheckpointRecord:
     agent: str | None
     seq: int
     at: float
-    position: int
     outcomes: MerkleMap[Entry]
 
 
@@ -133,7 +132,10 @@ class ExecutionState:
     steps: dict[str, StepRecord] = attrs.field(factory=dict)
     lanes: dict[str, dict[tuple[int, str], LaneRecord]] = attrs.field(factory=dict)
     effects: dict[str, EffectRecord] = attrs.field(factory=dict)
-    reads: dict[tuple[str, int], dict[tuple[str, str], list[tuple[str, int]]]] = attrs.field(factory=dict)
+    # The answers to reads by step and attempt, then by name and arguments, and whether each is a failure.
+    reads: dict[tuple[str, int], dict[tuple[str, str], list[tuple[str, int, bool]]]] = attrs.field(factory=dict)
+    # What calls of other effects raised, by step, attempt and slot.
+    failures: dict[tuple[str, int, str], tuple[str, int]] = attrs.field(factory=dict)
     spent: set[str] = attrs.field(factory=set)
     attributes: dict[str, int] = attrs.field(factory=dict)
     decided: list[float] = attrs.field(factory=list)
@@ -176,8 +178,7 @@ class ExecutionState:
             case e.EffectDone():
                 self._done(event)
             case e.EffectFailed():
-                if event.effect in self.effects:
-                    self.effects[event.effect].state = FAILED if event.definite else UNRESOLVED
+                self._failed(event)
             case e.EffectClaimed():
                 self._claimed(event)
             case e.EffectResolved():
@@ -262,6 +263,10 @@ class ExecutionState:
     def of_step(self, path: str) -> list[EffectRecord]:
         """Return the effects that a step performed or claimed, in any attempt."""
         return [self.effects[one] for one in self._owned.get(path, ())]
+
+    def has_past(self, path: str) -> bool:
+        """Say whether a step had effects or inner steps, in any attempt."""
+        return path in self._owned or path in self.lanes
 
     def within(self, transaction: str) -> list[EffectRecord]:
         """Return the effects inside a transaction."""
@@ -350,7 +355,7 @@ class ExecutionState:
             self._enter(path, Entry("attributes", event.digest or "", event.seq, path, "", self.id))
         self.checkpoints[event.checkpoint] = CheckpointRecord(
             event.checkpoint, event.parent, event.step, event.name, event.agent, event.seq, event.at,
-            event.position, self.outcomes,
+            self.outcomes,
         )  # fmt: skip
         self.head = event.checkpoint
 
@@ -370,16 +375,36 @@ class ExecutionState:
         self.effects[event.effect] = EffectRecord(
             event.effect, event.name, event.kind, event.slot, event.step, event.attempt, event.key,
             event.fingerprint, event.arguments, event.lineage, event.incarnation, event.keyed, event.seq,
-            within=event.within, owner=(event.step, event.attempt),
+            within=event.within, owner=(event.step, event.attempt), before=self.effects.get(event.effect),
         )  # fmt: skip
 
     def _done(self, event: e.EffectDone) -> None:
         if event.kind == READ:
             reads = self.reads.setdefault((event.step, event.attempt), {})
-            reads.setdefault((event.name, event.arguments), []).append((self.id, event.seq))
+            reads.setdefault((event.name, event.arguments), []).append((self.id, event.seq, False))
         elif event.effect in self.effects:
             effect = self.effects[event.effect]
             effect.state, effect.value_seq = DONE, event.seq
+
+    def _failed(self, event: e.EffectFailed) -> None:
+        if event.digest is not None and event.kind == READ:
+            reads = self.reads.setdefault((event.step, event.attempt), {})
+            reads.setdefault((event.name, event.arguments), []).append((self.id, event.seq, True))
+        elif event.digest is not None:
+            self.failures[event.step, event.attempt, event.slot] = (self.id, event.seq)
+        effect = self.effects.get(event.effect)
+        if effect is None:
+            return
+        if not event.definite:
+            effect.state = UNRESOLVED
+        elif effect.before is None or not effect.before.stands:
+            effect.state = FAILED
+        else:
+            # It was sent again, and only that certainly did not happen: what was known of it before still holds.
+            known = DONE if effect.before.state == DONE else UNRESOLVED
+            self.effects[event.effect] = attrs.evolve(
+                effect.before, state=known, owner=effect.owner, claimed_seq=effect.seq
+            )
 
     def _claimed(self, event: e.EffectClaimed) -> None:
         effect, claimer = self.effects[event.effect], (event.step, event.attempt)
@@ -436,7 +461,8 @@ class ExecutionState:
             step.review = None
         for reads in self.reads.values():
             for request, answers in reads.items():
-                reads[request] = [(execution, seq) for execution, seq in answers if seq <= target.seq]
+                reads[request] = [one for one in answers if one[1] <= target.seq]
+        self.failures = {slot: one for slot, one in self.failures.items() if one[1] <= target.seq}
         for effect in self.effects.values():
             if effect.seq > target.seq or effect.claimed_seq > target.seq:
                 effect.owner = None

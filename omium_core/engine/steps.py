@@ -101,7 +101,7 @@ def _attempt(
     machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn
 ) -> Protocol[tuple[Scope, Outcome]]:
     inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders)
-    attributes = yield from _attributes(machine, call)
+    attributes = (yield from _attributes(machine, call.agent)) if call.attributes and call.agent is not None else None
     if not turn.resumed:
         _start(machine, scope, lane, path, call, turn)
         pass_over(machine, scope, lane, path)
@@ -109,7 +109,7 @@ def _attempt(
         answered = yield from open_transaction(machine, inner, call)
         if answered is not None:
             return inner, answered
-    told = yield from _violations(machine, turn.told)
+    told = (yield from _violations(machine, turn.told)) if turn.told else ()
     fixes = () if turn.fix is None else (turn.fix,)
     outcome: Outcome = yield Attempt(call, inner, told, fixes, attributes, turn.performer)
     machine.check_running(scope)
@@ -117,9 +117,11 @@ def _attempt(
         outcome = Outcome(failure=inner.aborted)
     ran = outcome
     if outcome.failure is None:
-        yield from places.unasked(machine, inner)
+        if path in machine.state.lanes:
+            yield from places.unasked(machine, inner)
         # A rule that is broken after a model call was broken by the model: its kind is `hallucination`.
-        outcome = yield from _validated(call, outcome, "hallucination" if inner.models else "violation")
+        if call.validated:
+            outcome = yield from _validated(call, outcome, "hallucination" if inner.models else "violation")
     if call.effect is not None:
         yield from close_transaction(machine, inner, ran, failed=outcome.failure is not None)
     return inner, outcome
@@ -154,26 +156,22 @@ def pass_over(machine: Machine, scope: Scope, lane: Lane, path: str) -> None:
         lane.cursor = len(order)
 
 
-def _attributes(machine: Machine, call: StepCall) -> Protocol[Any]:
+def _attributes(machine: Machine, agent: str) -> Protocol[Any]:
     """Return the agent's attributes as of the head, which are put back BEFORE every attempt."""
-    if not call.attributes or call.agent is None:
-        return None
-    entry = machine.state.outcomes.get(f"@{call.agent}")
+    entry = machine.state.outcomes.get(f"@{agent}")
     if entry is not None:
         return (yield Fetch(entry.execution, entry.seq))
-    first = machine.state.attributes.get(call.agent)
+    first = machine.state.attributes.get(agent)
     return (yield Fetch(machine.state.id, first))["attributes"] if first is not None else None
 
 
 def _violations(machine: Machine, told: int) -> Protocol[tuple[dict[str, Any], ...]]:
-    if not told:
-        return ()
     evidence = yield Fetch(machine.state.id, told)
     return tuple(evidence["violations"]) or ({"rule": evidence["kind"], "message": evidence["message"]},)
 
 
 def _validated(call: StepCall, outcome: Outcome, kind: str) -> Protocol[Outcome]:
-    violations: tuple[Violation, ...] = (yield Validate(call, outcome)) if call.validated else ()
+    violations: tuple[Violation, ...] = yield Validate(call, outcome)
     return refused(outcome, violations, kind) if violations else outcome
 
 
@@ -228,8 +226,7 @@ def commit(
     machine: Machine, scope: Scope, inner: Scope, call: StepCall, outcome: Outcome, *, corrected: bool = False
 ) -> Protocol[None]:
     """Make the outcome and its checkpoint durable, after undoing what earlier attempts left behind."""
-    dropped, left, undone = yield from _tidied(machine, inner)
-    inner_effects = machine.state.of_step(inner.path)
+    facts = (yield from _tidied(machine, inner)) if machine.state.has_past(inner.path) else {}
     machine.event(
         e.StepCompleted,
         outcome.body,
@@ -237,9 +234,7 @@ def commit(
         attempt=inner.attempt,
         skipped=outcome.body is None,
         corrected=corrected,
-        unowned=tuple(one.id for one in left if one.stands and one not in undone),
-        unresolved=tuple(one.id for one in inner_effects if one.uncertain),
-        dropped=tuple(dropped),
+        **facts,
     )
     commit_checkpoint(
         machine, inner.path, call.name, call.agent, outcome.attributes, "attributes" if outcome.attributes else None
@@ -249,19 +244,23 @@ def commit(
 
 def save(machine: Machine, inner: Scope, name: str, body: Body | None) -> Protocol[None]:
     """Make the checkpoint of a block durable, after undoing what earlier attempts at it left behind."""
-    dropped, _, _ = yield from _tidied(machine, inner)
-    commit_checkpoint(machine, inner.path, name, None, body, "state", tuple(dropped))
+    facts = yield from _tidied(machine, inner)
+    commit_checkpoint(machine, inner.path, name, None, body, "state", facts["dropped"])
     yield DURABLE
 
 
-def _tidied(machine: Machine, inner: Scope) -> Protocol[tuple[list[str], list[EffectRecord], list[EffectRecord]]]:
-    """Undo what attempts before the successful one left; give the outcomes to drop, what was left, what is undone."""
+def _tidied(machine: Machine, inner: Scope) -> Protocol[dict[str, tuple[str, ...]]]:
+    """Undo what attempts before the successful one left; give what its event says of the rest."""
     below = _not_asked_for(machine, inner)
     dropped = [path for path in below if machine.state.outcomes.get(path) is not None]
     left = _leftover(machine, inner, below)
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, undone)
-    return dropped, left, undone
+    return {
+        "unowned": tuple(one.id for one in left if one.stands and one not in undone),
+        "unresolved": tuple(one.id for one in machine.state.of_step(inner.path) if one.uncertain),
+        "dropped": tuple(dropped),
+    }
 
 
 def commit_checkpoint(
@@ -294,7 +293,6 @@ def commit_checkpoint(
         agent=agent,
         saves=saves,
         dropped=dropped,
-        position=state.checkpoints[parent].position + 1 if parent else 0,
     )
 
 

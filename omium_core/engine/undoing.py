@@ -22,7 +22,8 @@ def resolve(machine: Machine, effect: EffectRecord) -> Protocol[None]:
     if (yield from ask_world(machine, effect)):
         return
     outcome: Outcome | None = (yield Resend(effect)) if effect.keyed else None
-    if not (yield from _settled(machine, effect, outcome, "sent again")):
+    # Where the second sending certainly did not happen, the first one still may have.
+    if outcome is None or outcome.failure is not None or not (yield from _settled(machine, effect, outcome, "sent again")):
         raise (yield from ask_person(machine, effect))
 
 

@@ -1,6 +1,6 @@
 """Large values as trees of content-addressed blobs, so that a value that grows is stored by its growth.
 
-A list or dict whose packed form is large becomes nodes of at most 32 entries, by position; entries that are large
+A list or dict whose packed form is large becomes nodes of at most 8 entries, by position; entries that are large
 become blobs of their own. So a list that got one more element shares all but one blob per level with what it was.
 
 Everything stored, a body as well as a blob, is one format byte and a payload; the payload is one packed value. In it,
@@ -37,7 +37,13 @@ ELEMENT_BYTES: Final = 512
 TEXT_BYTES: Final = 64 * 1024
 """Text or bytes that are the whole value become a blob when they are larger."""
 
-FAN_OUT: Final = 32
+NODE_BYTES: Final = 256
+"""A node that is not larger is written where it stands; each append writes what stands in the body again."""
+
+FAN_OUT: Final = 8
+"""How many entries a node has at most. One more element rewrites a node per level, and small nodes are cheap to rewrite;
+they cost one more blob for eight elements."""
+
 SPLIT_DEPTH_MAX: Final = 8
 """What is nested deeper inside a value stays in one piece, whatever its size."""
 
@@ -221,7 +227,7 @@ class Splitter:
         return array(level)
 
     def _leaf(self, entries: list[Any], code: int, depth: int) -> tuple[int, bytes]:
-        """Give the entry that stands for up to 32 elements; what is known to be stored is not looked into."""
+        """Give the entry that stands for up to 8 elements; what is known to be stored is not looked into."""
         packed = self._pack(entries if code == LIST_NODE else dict(entries))
         if len(packed) <= ELEMENT_BYTES:
             return _entries_of(packed, len(entries), code)
@@ -240,7 +246,7 @@ class Splitter:
     def _node(self, entries: list[tuple[int, bytes]], code: int, key: bytes | None = None) -> tuple[int, bytes]:
         """Give the entry that stands for these: their node's reference, or all of them when they are small."""
         payload = array(entries)
-        if len(payload) <= ELEMENT_BYTES:
+        if len(payload) <= NODE_BYTES:
             return sum(count for count, _ in entries), b"".join([packed for _, packed in entries])
         key = key or _key(code, payload)
         return 1, _reference(code, self._known(key) or self._emit(key, payload))
@@ -400,7 +406,7 @@ def array(entries: list[tuple[int, bytes]]) -> bytes:
 
 
 def _entries_of(packed: bytes, count: int, code: int) -> tuple[int, bytes]:
-    """Give what is inside a packed list or dict of at most 32 entries."""
+    """Give what is inside a packed list or dict of at most `FAN_OUT` entries."""
     header_bytes = 1 if count < 16 else 3
     return count * (1 if code == LIST_NODE else 2), packed[header_bytes:]
 

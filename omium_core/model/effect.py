@@ -38,7 +38,7 @@ class EffectRecord:
     """One incarnation of an effect that is not a read, folded from the journal.
 
     `owner` is the step and attempt whose outcome includes it: the one that performed or claimed it. It is None for an
-    effect that stands without an owner and may be claimed.
+    effect that stands without an owner and may be claimed. `before` is what was known of it when it was sent again.
     """
 
     id: str
@@ -61,6 +61,7 @@ class EffectRecord:
     value_seq: int = 0
     dissolved: bool = False
     abandoned: bool = False
+    before: EffectRecord | None = None
 
     @property
     def stands(self) -> bool:

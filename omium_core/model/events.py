@@ -89,7 +89,7 @@ class StepStarted(_Event):
 
     step: str
     name: str
-    attempt: int
+    attempt: int = 1
     arguments: str
     scope: str = ""
     scope_attempt: int = 1
@@ -106,7 +106,7 @@ class StepCompleted(_Event):
     """The outcome held. Body: the value. `unowned` effects of earlier attempts stand without an owner."""
 
     step: str
-    attempt: int
+    attempt: int = 1
     skipped: bool = False
     corrected: bool = False
     unowned: tuple[str, ...] = ()
@@ -153,7 +153,6 @@ class CheckpointCommitted(_Event):
     agent: str | None = None
     saves: str | None = None
     dropped: tuple[str, ...] = ()
-    position: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -193,7 +192,10 @@ class EffectDone(_Event):
 
 @attrs.frozen(kw_only=True)
 class EffectFailed(_Event):
-    """An effect raised. `definite`: it certainly did not happen, else it is unresolved. Body: the evidence."""
+    """An effect raised. `definite`: it certainly did not happen, else it is unresolved. Body: the evidence.
+
+    Without a body it was stopped before it was performed, and its caller saw nothing.
+    """
 
     effect: str
     name: str
@@ -201,6 +203,8 @@ class EffectFailed(_Event):
     attempt: int
     kind: str
     definite: bool
+    slot: str = ""
+    arguments: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from omium_core import errors
 from omium_core.engine.calls import Outcome
 from omium_core.engine.commands import (
     Attempt,
@@ -105,9 +106,12 @@ class _Wrappers:
     started: list[tuple[str, Generator[None, Any, None]]]
 
     @classmethod
-    def around(cls, run: Run, step: str) -> _Wrappers:
+    def around(cls, run: Run, step: str) -> _Wrappers | None:
+        made = run.hooks.wrappers(run.id, step)
+        if not made:
+            return None
         wrappers = cls(run, [])
-        for plugin, wrapper in run.hooks.wrappers(run.id, step):
+        for plugin, wrapper in made:
             if wrappers._guarded(plugin, partial(next, wrapper), None):
                 wrappers.started.append((plugin, wrapper))
         return wrappers
@@ -192,7 +196,8 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
     wrappers = _Wrappers.around(run, scope.path)
 
     def succeeded(value: Any) -> Outcome:
-        wrappers.ended(value, None)
+        if wrappers is not None:
+            wrappers.ended(value, None)
         try:
             body = run.store.codec.seal(value)
             attributes = run.store.codec.seal(_attributes(call.target)) if call.attributes else None
@@ -201,7 +206,8 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
         return Outcome(value, body, attributes=attributes)
 
     def failed(error: BaseException) -> Outcome:
-        wrappers.ended(None, error)
+        if wrappers is not None:
+            wrappers.ended(None, error)
         return refused(messenger_in(error))
 
     def refused(error: BaseException) -> Outcome:
@@ -363,7 +369,8 @@ def _restore(run: Run, step: str, evidence: dict[str, Any]) -> BaseException:
     error = evidence.get("error") or {}
     name, args = str(error.get("type", "")), error.get("args")
     module, _, short = name.rpartition(".")
-    kind = getattr(builtins, short, None) if module == "builtins" else run.store.codec.types.class_of(name)
+    ours = {"builtins": builtins, "omium_core.errors": errors}.get(module)
+    kind = getattr(ours, short, None) if ours is not None else run.store.codec.types.class_of(name)
     if isinstance(kind, type) and issubclass(kind, Exception) and isinstance(args, list):
         try:
             return kind(*args)

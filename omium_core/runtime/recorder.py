@@ -54,7 +54,7 @@ class Recorder:
                 blobs.extend(event.body.blobs)
         before, self.digest = self.epoch, digest
         self.epoch = events[-1].epoch
-        change = row if row != self.row or before != self.epoch else None
+        change = row if before != self.epoch or row != self.row else None
         self.row = row
         return Batch(
             self.execution, events[0].seq, before, self.epoch, headers, b"".join(bodies), digest, tuple(blobs), change

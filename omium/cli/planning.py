@@ -50,7 +50,7 @@ def plan_rollback(state: ExecutionState, target: CheckpointRecord) -> Plan:
     newest_first = sorted(behind, key=lambda one: one.seq, reverse=True)
     return Plan(
         target,
-        tuple(one for one in state.path_to_head() if one.position > target.position),
+        tuple(one for one in state.path_to_head() if one.seq > target.seq),
         tuple(one for one in newest_first if one.kind == COMPENSABLE and not one.uncertain),
         tuple(one for one in newest_first if one.uncertain),
         tuple(one for one in newest_first if one.kind != COMPENSABLE and not one.uncertain),

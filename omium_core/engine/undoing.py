@@ -23,7 +23,11 @@ def resolve(machine: Machine, effect: EffectRecord) -> Protocol[None]:
         return
     outcome: Outcome | None = (yield Resend(effect)) if effect.keyed else None
     # Where the second sending certainly did not happen, the first one still may have.
-    if outcome is None or outcome.failure is not None or not (yield from _settled(machine, effect, outcome, "sent again")):
+    if (
+        outcome is None
+        or outcome.failure is not None
+        or not (yield from _settled(machine, effect, outcome, "sent again"))
+    ):
         raise (yield from ask_person(machine, effect))
 
 

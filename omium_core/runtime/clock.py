@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import time
@@ -46,7 +45,9 @@ class SystemClock:
         time.sleep(seconds)
 
     async def asleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        from omium_core.runtime import awaiting  # Sync programs never come here.
+
+        await awaiting.asleep(seconds)
 
 
 def new_id(prefix: str, now: float) -> str:

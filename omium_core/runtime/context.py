@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -53,11 +53,11 @@ CURRENT: ContextVar[Frame | None] = ContextVar("omium", default=None)
 
 def owner() -> object:
     """Return what a lane belongs to: the running task, or the thread."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
+    # A program that never imported it has no tasks, and need not pay for it.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
         return threading.get_ident()
-    return task if task is not None else threading.get_ident()
+    return asyncio.current_task() or threading.get_ident()
 
 
 def current_frame() -> Frame | None:
@@ -68,7 +68,7 @@ def current_frame() -> Frame | None:
     here = owner()
     if frame.owner == here:
         return frame
-    if isinstance(here, asyncio.Task):
+    if not isinstance(here, int):
         frame.run.tasks.add(here)
     frame = attrs.evolve(frame, lane=Lane(), owner=here)
     CURRENT.set(frame)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import threading
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -63,29 +61,9 @@ def finish_sync(value: Any) -> Any:
     """Return what an awaitable gives, for user code that is async where the caller is not (an undo, a fallback)."""
     if not isinstance(value, Awaitable):
         return value
+    from omium_core.runtime import awaiting  # Sync programs never come here.
 
-    async def whole() -> Any:
-        return await value
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(whole())
-    answer: list[Any] = []
-    thread = threading.Thread(target=lambda: answer.append(_outcome_of(whole)), daemon=True)
-    thread.start()
-    thread.join()
-    value, error = answer[0]
-    if error is not None:
-        raise error
-    return value
-
-
-def _outcome_of(whole: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    try:
-        return asyncio.run(whole()), None
-    except BaseException as error:  # It is raised again in the thread that waits.
-        return None, error
+    return awaiting.result_of(value)
 
 
 @attrs.frozen(eq=False)

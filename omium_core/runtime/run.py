@@ -6,8 +6,6 @@ drivers is in `performing`; here is only what differs: who waits, and who awaits
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import threading
 import time
 import weakref
@@ -43,7 +41,7 @@ _USER_CODE = (Attempt, Perform, Resend, Check, Undo)
 class Run:
     """One execution in this process. The lock is held while the engine computes, never while anything is performed.
 
-    `ladders` are the workflow's own; they come after those of a step.
+    `ladders` are the workflow's own; they come after those of a step. `tasks` are the asyncio tasks of its lanes.
     """
 
     store: Store
@@ -53,7 +51,7 @@ class Run:
     hooks: Hooks
     ladders: tuple[Ladder, ...] = ()
     lock: threading.RLock = attrs.field(factory=threading.RLock)
-    tasks: weakref.WeakSet[asyncio.Task[Any]] = attrs.field(factory=weakref.WeakSet)
+    tasks: weakref.WeakSet[Any] = attrs.field(factory=weakref.WeakSet)
 
     @property
     def id(self) -> str:
@@ -187,16 +185,9 @@ class Run:
         return invocation.succeeded(value)
 
     async def _landed(self, commit: Commit) -> None:
-        """Await a commit. One turn of the loop lets the other tasks append to the same group first."""
-        await asyncio.sleep(0)
-        if not commit.done:
-            self.store.journal.flush()
-        if not commit.done:
-            loop = asyncio.get_running_loop()
-            landed = loop.create_future()
-            commit.on_done(lambda: _tell(loop, landed))
-            await asyncio.shield(landed)
-        commit.wait()
+        from omium_core.runtime import awaiting  # Sync programs never come here.
+
+        await awaiting.landed(self.store.journal, commit)
 
     def _quiesce(self) -> None:
         """Wait until no other lane is inside an effect; `check_running` lets none begin."""
@@ -206,16 +197,13 @@ class Run:
             time.sleep(QUIET_CHECK_S)
 
     async def _aquiesce(self) -> None:
-        current = asyncio.current_task()
+        from omium_core.runtime import awaiting  # Sync programs never come here.
+
         for _ in range(int(QUIESCE_S / QUIET_CHECK_S)):
             if not self.machine.in_flight:
                 break
-            await asyncio.sleep(QUIET_CHECK_S)
-        tasks = [task for task in self.tasks if task is not current and not task.done()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=QUIESCE_S)
+            await awaiting.asleep(QUIET_CHECK_S)
+        await awaiting.cancel_all(self.tasks, QUIESCE_S)
 
 
 @attrs.frozen
@@ -232,14 +220,3 @@ class _Refused:
 
     def on_done(self, callback: Callable[[], None]) -> None:
         callback()
-
-
-def _tell(loop: asyncio.AbstractEventLoop, landed: asyncio.Future[None]) -> None:
-    # A loop that was closed meanwhile has nobody who waits.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(_set, landed)
-
-
-def _set(landed: asyncio.Future[None]) -> None:
-    if not landed.done():
-        landed.set_result(None)

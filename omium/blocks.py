@@ -144,11 +144,9 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
         store: str | None = None,
         recovery: Recovery | None = None,
     ) -> None:
-        if policy is not None:
-            raise UsageError(
-                "policies cannot be loaded yet; write the rules as `ensures=` and the ladder as `recovery=`"
-            )
-        self._declaration = WorkflowDeclaration(check_name(name), _no_code, Arguments.of(_no_code), recovery)
+        self._declaration = WorkflowDeclaration(
+            check_name(name), _no_code, Arguments.of(_no_code), recovery, options={"policy": policy}
+        )
         self._given = execution_id
         self._store = store
         self._runtime: Runtime | None = None
@@ -176,16 +174,16 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
         return self._view()
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
-        run, protocol = self._leaving(error)
         try:
+            run, protocol = self._leaving(error)
             end = run.drive(protocol)
         finally:
             self._let_go()
         self._raise(end, error)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
-        run, protocol = self._leaving(error)
         try:
+            run, protocol = self._leaving(error)
             end = await run.adrive(protocol)
         finally:
             self._let_go()
@@ -194,6 +192,7 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
     def _enter(self) -> tuple[Run, Protocol[Any], Callable[[Any], None]]:
         if current_frame() is not None:
             raise UsageError("there is a current execution already; use a step or a `Checkpoint` block inside it")
+        running.refuse_policy(self._declaration)
         runtime = self._runtime = runtime_for(self._store)
         row = runtime.store.journal.execution(self._given) if self._given else None
         if row is None:

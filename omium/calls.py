@@ -6,8 +6,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from omium.runtime import running_now
 from omium_core.engine import effects, steps
 from omium_core.errors import UsageError
+from omium_core.model.effect import READ
 from omium_core.runtime.calling import effect_call, step_call
 from omium_core.runtime.context import CURRENT, Frame, current_frame
 from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
@@ -39,6 +41,7 @@ def perform_effect(declaration: EffectDeclaration, args: tuple[Any, ...], kwargs
     """Return the effect's value, from the record or by performing it; outside an execution it is a plain call."""
     frame = here()
     if frame is None:
+        _refuse_lost(declaration)
         return declaration.fn(*args, **kwargs)
     instance, args = _split(declaration, args)
     call = effect_call(frame.run.store.codec, declaration, args, kwargs, instance)
@@ -49,19 +52,26 @@ async def aperform_effect(declaration: EffectDeclaration, args: tuple[Any, ...],
     """Return the effect's value, from the record or by performing it; outside an execution it is a plain call."""
     frame = here()
     if frame is None:
+        _refuse_lost(declaration)
         return await declaration.fn(*args, **kwargs)
     instance, args = _split(declaration, args)
     call = effect_call(frame.run.store.codec, declaration, args, kwargs, instance)
     return await frame.run.adrive(effects.perform(frame.run.machine, frame.scope, frame.lane, call))
 
 
-def in_pool_thread(running: Mapping[str, Any], name: str) -> None:
-    """Refuse a step in a thread that does not know which execution it belongs to, while this process runs one."""
-    if running and CURRENT.get() is None and threading.current_thread() is not threading.main_thread():
+def in_pool_thread(what: str) -> None:
+    """Refuse a call in a thread that does not know which execution it belongs to, while this process runs one."""
+    if CURRENT.get() is None and threading.current_thread() is not threading.main_thread() and running_now():
         raise UsageError(
-            f"step `{name}` was called in a thread that belongs to no execution, while this process runs one; "
+            f"{what} was called in a thread that belongs to no execution, while this process runs one; "
             f"hand the thread `omium.bind(fn)` instead of `fn`"
         )
+
+
+def _refuse_lost(declaration: EffectDeclaration) -> None:
+    """A plain call in a pool's thread would be an effect that the execution does not know of; a read does no harm."""
+    if declaration.kind != READ:
+        in_pool_thread(f"effect `{declaration.name}`")
 
 
 def _split(declaration: EffectDeclaration, args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

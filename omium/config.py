@@ -6,10 +6,11 @@ working directory itself, so two projects, or a test and production, never share
 
 from __future__ import annotations
 
-import difflib
+import functools
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -35,6 +36,8 @@ _NEAR_MISS = 0.75
 _OTHER_VARIABLES = ("OMIUM_HOME", "OMIUM_LOAD_PLUGINS")
 _MARKERS = ("omium.toml", "pyproject.toml", ".git")
 _SECTION = "pyproject.toml [tool.omium]"
+_FILES_KEPT_MAX = 16
+_SETTLED_NS = 2_000_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -126,10 +129,11 @@ def project_folder(start: Path) -> Path:
     version-controlled home is not a project, and what lies in it is not Omium's to read.
     """
     home = os.path.expanduser("~")
+    homes = {Path(home), Path(os.path.realpath(home))}
     for folder in (start, *start.parents):
-        if folder in {Path(home), Path(os.path.realpath(home))}:
+        if folder in homes:
             break
-        if any((folder / marker).exists() for marker in _MARKERS):
+        if any(os.path.exists(os.path.join(folder, marker)) for marker in _MARKERS):
             return folder
     return start
 
@@ -156,13 +160,12 @@ def _arguments(given: Mapping[str, Any], working: Path) -> _Source:
 
 def _environment(working: Path, warnings: list[str]) -> _Source:
     """Read the variables that are set and not empty; warn of one that looks like a misspelt one."""
-    known = [name.removeprefix(_PREFIX) for name in (*_VARIABLES, *_OTHER_VARIABLES)]
-    for name in sorted(os.environ):
-        given = name.removeprefix(_PREFIX)
+    known = (*_VARIABLES, *_OTHER_VARIABLES)
+    for name in sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known):
         # Other tools have variables of their own with this prefix, so only a near miss is worth a word.
-        nearest = difflib.get_close_matches(given, known, n=1, cutoff=_NEAR_MISS)
-        if name.startswith(_PREFIX) and given not in known and nearest:
-            warnings.append(f"the variable `{name}` is not known; did you mean `{_PREFIX}{nearest[0]}`?")
+        near = _nearest(name.removeprefix(_PREFIX), tuple(one.removeprefix(_PREFIX) for one in known), _NEAR_MISS)
+        if near is not None:
+            warnings.append(f"the variable `{name}` is not known; did you mean `{_PREFIX}{near}`?")
     values: dict[str, Any] = {key: os.environ[name] for name, key in _VARIABLES.items() if os.environ.get(name)}
     if "workflows" in values:
         values["workflows"] = [one.strip() for one in values["workflows"].split(",") if one.strip()]
@@ -176,17 +179,17 @@ def _file(project: Path, warnings: list[str]) -> _Source:
     table: Any = None
     text, name, section = "", _SECTION, "tool.omium"
     if shared.is_file():
-        text = _read(shared)
-        tool = _parse(text, shared).get("tool", {})
+        text, document = _document(shared)
+        tool = document.get("tool", {})
         table = tool.get("omium") if isinstance(tool, dict) else None
     if own.is_file():
         if table is not None:
             warnings.append(f"`{_SECTION}` is not used, because `omium.toml` stands beside it")
-        text, name, section = _read(own), "omium.toml", ""
-        table = _parse(text, own)
+        name, section = "omium.toml", ""
+        text, table = _document(own)
     if table is None:
         table = {}
-    if not isinstance(table, dict):
+    if not isinstance(table, Mapping):
         raise UsageError("`tool.omium` in pyproject.toml must be a table; write `[tool.omium]` and keys below it")
     for key in table:
         if key not in _KEYS:
@@ -197,15 +200,30 @@ def _file(project: Path, warnings: list[str]) -> _Source:
     return _Source(values, project, dict.fromkeys(values, name), where)
 
 
-def _read(path: Path) -> str:
+def _document(path: Path) -> tuple[str, Mapping[str, Any]]:
+    """Give a TOML file's text and what it says; a file that has not changed is not read again."""
     try:
-        return path.read_text(encoding="utf-8")
+        found = path.stat()
+        # A clock's tick may hide a second change that comes at once, so what has just changed is read each time.
+        if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+            return _read(path)
+        return _unchanged(path, found.st_mtime_ns, found.st_size)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"`{path}` cannot be read: {reason}") from error
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+@functools.lru_cache(maxsize=_FILES_KEPT_MAX)
+def _unchanged(path: Path, mtime_ns: int, size_bytes: int) -> tuple[str, Mapping[str, Any]]:
+    return _read(path)
+
+
+def _read(path: Path) -> tuple[str, Mapping[str, Any]]:
+    text = path.read_text(encoding="utf-8")
+    return text, _parse(text, path)
+
+
+def _parse(text: str, path: Path) -> Mapping[str, Any]:
     """Parse a TOML file, naming the line where it cannot be parsed."""
     if sys.version_info >= (3, 11):
         import tomllib
@@ -220,6 +238,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         raise UsageError(f"`{path}` cannot be read as TOML at {at}: {reason[:1].lower()}{reason[1:]}") from error
 
 
+@functools.lru_cache(maxsize=_FILES_KEPT_MAX * len(_KEYS))
 def _place(name: str, text: str, section: str, key: str) -> str:
     """Name the file, and the line that sets the key where it stands on one of its own."""
     table = ""
@@ -314,5 +333,13 @@ def _shown(value: object) -> str:
 
 
 def _did_you_mean(given: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(given, list(known), n=1)
-    return f"; did you mean `{nearest[0]}`?" if nearest else ""
+    near = _nearest(given, tuple(known))
+    return f"; did you mean `{near}`?" if near is not None else ""
+
+
+@functools.lru_cache(maxsize=_FILES_KEPT_MAX * len(_KEYS))
+def _nearest(given: str, known: tuple[str, ...], cutoff: float = 0.6) -> str | None:
+    """Give the known name that is most like the given one; None when none is like it."""
+    import difflib  # only a misspelt name needs it
+
+    return next(iter(difflib.get_close_matches(given, known, n=1, cutoff=cutoff)), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
@@ -11,10 +10,22 @@ import attrs
 
 from omium import running
 from omium.calls import aperform_effect, aperform_step, here, in_pool_thread, perform_effect, perform_step
+from omium.declaring import (
+    check_arguments,
+    check_callables,
+    check_function,
+    check_kinds,
+    check_parentheses,
+    exceptions_of,
+    lost_assertion,
+    name_for,
+    names_of,
+    rules_of,
+)
 from omium.runtime import registry, runtime_for, types
 from omium.workflows import Workflow, arun, run
 from omium_core.errors import ConditionFailed, UsageError
-from omium_core.recovery.agents import AgentConfig, ConfigAttribute
+from omium_core.recovery.agents import ConfigAttribute
 from omium_core.recovery.ladders import Recovery
 from omium_core.runtime.calling import RollbackOn
 from omium_core.runtime.declarations import (
@@ -23,6 +34,7 @@ from omium_core.runtime.declarations import (
     StepDeclaration,
     WorkflowDeclaration,
     check_name,
+    is_async,
 )
 
 __all__ = ["agent", "checkpoint", "effect", "require", "rollback_on", "transaction", "workflow"]
@@ -60,10 +72,11 @@ def agent(cls: Any = None, *, name: str | None = None) -> Any:
 def agent_named(cls: Any, name: str | None) -> Any:
     """Make a class or function an agent of that name."""
     if not isinstance(cls, type):
-        return checkpoint(name or cls.__name__)(cls)
+        check_function("agent", cls)
+        return checkpoint(name_for("agent", cls, name))(cls)
     made: Any = cls
     made.__omium_agent__ = check_name(name or cls.__name__)
-    made.config = ConfigAttribute(AgentConfig.given(cls.__dict__.get("config", {})))
+    made.config = ConfigAttribute.of(cls)
     return made
 
 
@@ -76,11 +89,13 @@ def checkpoint(
     returns False where it does not. A refused outcome reaches neither a checkpoint nor the caller. `recovery` is the
     ladder that failures of this step take.
     """
+    check_parentheses("checkpoint", name)
     check_name(name)
-    rules = (ensures,) if callable(ensures) else tuple(ensures)
+    rules = rules_of(f"checkpoint `{name}`", ensures)
 
     def decorate(fn: F) -> F:
-        wrapped: F = _wrapped_step(attrs.evolve(_step_of(fn, name), name=name, ensures=rules, recovery=recovery))
+        step = _step_of("checkpoint", fn, name)
+        wrapped: F = _wrapped_step(attrs.evolve(step, name=name, ensures=rules, recovery=recovery))
         return wrapped
 
     return decorate
@@ -94,9 +109,10 @@ def rollback_on(*errors: type[BaseException], to: str | None = None, **kinds: bo
     name.
     """
     given = RollbackOn.given(errors, kinds, to)
+    check_kinds(given.kinds)
 
     def decorate(fn: F) -> F:
-        step = _step_of(fn, fn.__name__)
+        step = _step_of("rollback_on", fn, None)
         wrapped: F = _wrapped_step(attrs.evolve(step, rollback_on=(given, *step.rollback_on)))
         return wrapped
 
@@ -119,14 +135,17 @@ def transaction(
     otherwise: its intent is durable BEFORE the body runs, and a crash inside it is resolved by `check(key)` or by a
     person, never by running it again.
     """
+    check_parentheses("transaction", name)
     check_name(name)
+    what = f"transaction `{name}`"
+    check_callables(what, key=key, undo=undo, check=check)
+    rules = rules_of(what, ensures)
     if irreversible and (undo is not None or key is not None):
-        raise UsageError(f"transaction `{name}` cannot be irreversible and have `undo=` or `key=`")
+        raise UsageError(f"{what} cannot be irreversible and have `undo=` or `key=`")
 
     def decorate(fn: F) -> F:
-        step = _step_of(fn, name)
+        step = _step_of("transaction", fn, name)
         own = EffectDeclaration(name, step.fn, step.arguments, key=key, undo=undo, check=check)
-        rules = (ensures,) if callable(ensures) else tuple(ensures)
         wrapped: F = _wrapped_step(attrs.evolve(step, name=name, transaction=own, ensures=rules, recovery=recovery))
         return wrapped
 
@@ -180,27 +199,34 @@ def effect(
     if fn is None:
         options = {key_: value for key_, value in locals().items() if key_ != "fn"}
         return lambda given: effect(given, **options)
+    check_function("effect", fn)
+    name = check_name(name_for("effect", fn, name))
+    what = f"effect `{name}`"
+    check_callables(what, key=key, undo=undo, check=check, fingerprint=fingerprint)
     if on_conflict is not None and on_conflict not in ON_CONFLICT:
         raise UsageError(f"`on_conflict` cannot be `{on_conflict}`; it is one of {', '.join(ON_CONFLICT)}")
     if irreversible and (read or model or undo is not None or key is not None):
-        raise UsageError(f"effect `{name or fn.__name__}` cannot be irreversible and something else")
+        raise UsageError(f"{what} cannot be irreversible and something else")
+    arguments, volatile, single_use = Arguments.of(fn), names_of(volatile), names_of(single_use)
+    check_arguments(what, "volatile", volatile, arguments)
+    check_arguments(what, "single_use", single_use, arguments)
     declaration = EffectDeclaration(
-        check_name(name or fn.__name__),
+        name,
         fn,
-        Arguments.of(fn),
+        arguments,
         read or bool(model),
         key,
         undo,
         check,
         fingerprint,
-        tuple(volatile),
-        tuple(not_done_on),
+        volatile,
+        exceptions_of(what, "not_done_on", not_done_on),
         on_conflict,
-        model if isinstance(model, str) else fn.__name__ if model else None,
-        tuple(single_use),
+        model if isinstance(model, str) else getattr(fn, "__name__", name) if model else None,
+        single_use,
     )
     registry().add(declaration)
-    types().allow_callable(fn)
+    _allow(fn)
     return _wrapped_effect(declaration)
 
 
@@ -236,43 +262,52 @@ def workflow(
         return lambda given: workflow(given, **options)
     if on_divergence not in ON_DIVERGENCE:
         raise UsageError(f"`on_divergence` cannot be `{on_divergence}`; it is one of {', '.join(ON_DIVERGENCE)}")
-    if policy is not None:
-        raise UsageError("policies cannot be loaded yet; write the rules as `ensures=` and the ladder as `recovery=`")
+    check_function("workflow", fn)
     declaration = WorkflowDeclaration(
-        check_name(name or fn.__name__),
+        check_name(name_for("workflow", fn, name)),
         fn,
         Arguments.of(fn),
         recovery,
         on_divergence == "rerun",
-        {"store": store},
+        {"store": store, "policy": policy},
     )
     registry().add(declaration)
-    types().allow_callable(fn)
+    _allow(fn)
     return Workflow(declaration)
 
 
-def _step_of(fn: Any, name: str) -> StepDeclaration:
-    """Return the declaration of a function that may be a step already, under another decorator."""
+def _step_of(decorator: str, fn: Any, name: str | None) -> StepDeclaration:
+    """Return the declaration of a function that may be a step already, right under another decorator of Omium's."""
+    check_function(decorator, fn)
     found = getattr(fn, "__omium__", None)
-    if isinstance(found, StepDeclaration):
+    # A foreign decorator's function has the mark too, copied by `functools.wraps`; what it does must not be lost.
+    if isinstance(found, StepDeclaration) and getattr(fn, "__omium_wrapper__", None) is fn:
         registry().discard(found)
         return found
-    types().allow_callable(fn)
-    return StepDeclaration(check_name(name), fn, Arguments.of(fn))
+    _allow(fn)
+    return StepDeclaration(check_name(name_for(decorator, fn, name)), fn, Arguments.of(fn))
+
+
+def _allow(fn: Any) -> None:
+    """Let the classes in a function's annotations be restored; an object's are those of its `__call__`."""
+    plain = isinstance(fn, functools.partial | type) or hasattr(fn, "__name__")
+    types().allow_callable(fn if plain else type(fn).__call__)
 
 
 def _wrapped_step(step: StepDeclaration) -> Any:
-    _refuse_lost_assertions(step)
+    lost = None if __debug__ else lost_assertion(step)
     registry().add(step)
-    if inspect.iscoroutinefunction(step.fn):
+    if is_async(step.fn):
 
         @functools.wraps(step.fn)
         async def acall(*args: Any, **kwargs: Any) -> Any:
+            if lost is not None:
+                raise UsageError(lost)
             frame = here()
             if frame is not None:
                 return await aperform_step(frame, step, args, kwargs)
+            in_pool_thread(f"step `{step.name}`")
             runtime = runtime_for()
-            in_pool_thread(runtime.store.running, step.name)
             return running.outcome_of(*await arun(runtime, running.single_step(step), args, kwargs), single=True)
 
         wrapper: Any = acall
@@ -280,20 +315,22 @@ def _wrapped_step(step: StepDeclaration) -> Any:
 
         @functools.wraps(step.fn)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if lost is not None:
+                raise UsageError(lost)
             frame = here()
             if frame is not None:
                 return perform_step(frame, step, args, kwargs)
+            in_pool_thread(f"step `{step.name}`")
             runtime = runtime_for()
-            in_pool_thread(runtime.store.running, step.name)
             return running.outcome_of(*run(runtime, running.single_step(step), args, kwargs), single=True)
 
         wrapper = call
-    wrapper.__omium__ = step
+    wrapper.__omium__, wrapper.__omium_wrapper__ = step, wrapper
     return wrapper
 
 
 def _wrapped_effect(declaration: EffectDeclaration) -> Any:
-    if inspect.iscoroutinefunction(declaration.fn):
+    if is_async(declaration.fn):
 
         @functools.wraps(declaration.fn)
         async def acall(*args: Any, **kwargs: Any) -> Any:
@@ -309,19 +346,3 @@ def _wrapped_effect(declaration: EffectDeclaration) -> Any:
         wrapper = call
     wrapper.__omium__ = declaration
     return wrapper
-
-
-def _refuse_lost_assertions(step: StepDeclaration) -> None:
-    """Under `python -O` assertions are gone; a step that relies on one must not run as if it had held."""
-    if __debug__:
-        return
-    for fn in (step.fn, *step.ensures):
-        try:
-            source = inspect.getsource(fn)
-        except (OSError, TypeError):
-            continue
-        if any(line.lstrip().startswith("assert ") for line in source.splitlines()):
-            raise UsageError(
-                f"step `{step.name}` relies on `assert`, which `python -O` removes; "
-                f"use `omium.require(condition, message)`"
-            )

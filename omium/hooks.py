@@ -14,7 +14,6 @@ import pluggy
 
 from omium.config import Config
 from omium.plugins import Plugins
-from omium_core.errors import OmiumError
 from omium_core.model.events import Event
 
 __all__ = ["PluginHooks"]
@@ -56,9 +55,8 @@ class PluginHooks:
             given = {"execution": execution, "step": step}
             try:
                 wrapper = one.function(**{name: given[name] for name in one.argnames})
-            except Exception as error:  # A plugin may raise anything.
-                self._failed(one.plugin_name, "step_wrapper", error)
-                continue
+            except Exception as error:  # A plugin may raise anything; the run journals what a wrapper raises.
+                wrapper = _raising(error)
             if isinstance(wrapper, Generator):
                 made.append((one.plugin_name, wrapper))
         return made
@@ -68,10 +66,18 @@ class PluginHooks:
         name, _, target = self.channels.get(channel, channel).partition(":")
         try:
             self.plugins.notifier(name).load()(target, subject, message)
-        except (OmiumError, OSError) as error:
+        except Exception as error:  # A notifier may raise anything, and it must not reach the workflow.
             _LOG.error("channel `%s` was not told `%s`: %s", channel, subject, error)
-            return str(error)
+            return str(error) or type(error).__name__
         return None
+
+    def startup(self, runtime: Any) -> None:
+        """Tell each plugin that a runtime has its store open; one that fails keeps nobody from it."""
+        self._each("startup", runtime)
+
+    def shutdown(self, runtime: Any) -> None:
+        """Tell each plugin that a runtime is about to close; one that fails keeps nobody from it."""
+        self._each("shutdown", runtime)
 
     def close(self) -> None:
         """Give the plugins what is queued."""
@@ -79,6 +85,14 @@ class PluginHooks:
             self._events.put(None)
             self._thread.join()
             self._thread = None
+
+    def _each(self, hook: str, runtime: Any) -> None:
+        # In pluggy's own order: the plugin that was registered last is called first.
+        for one in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+            try:
+                one.function(*([runtime] if one.argnames else []))
+            except Exception as error:  # A plugin may raise anything.
+                self._failed(one.plugin_name, hook, error)
 
     def _track(self, execution: str, events: list[Event]) -> None:
         if self._thread is None:
@@ -98,3 +112,9 @@ class PluginHooks:
 
     def _failed(self, plugin: str, hook: str, error: Exception) -> None:
         _LOG.error("plugin `%s` failed in `%s`: %s", plugin, hook, error)
+
+
+def _raising(error: Exception) -> Generator[None, Any, None]:
+    """A wrapper that could not be made: it fails as soon as it is started."""
+    raise error
+    yield

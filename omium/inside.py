@@ -14,7 +14,7 @@ import attrs
 from omium.calls import perform_effect
 from omium_core.errors import UsageError
 from omium_core.runtime.context import CURRENT, Frame, Undoing, current_frame
-from omium_core.runtime.declarations import Arguments, EffectDeclaration
+from omium_core.runtime.declarations import Arguments, EffectDeclaration, is_async
 
 __all__ = ["Current", "bind", "current", "now", "random", "uuid"]
 
@@ -68,9 +68,22 @@ def current() -> Current:
 
 def bind(fn: F) -> F:
     """Return `fn` bound to the current execution, for a thread pool; each call of it is a lane of its own."""
+    if not callable(fn):
+        raise UsageError(f"`bind` takes a function, not `{fn!r}`")
     frame = current_frame()
     if frame is None:
         return fn
+    if is_async(fn):
+
+        @functools.wraps(fn)
+        async def abound(*args: Any, **kwargs: Any) -> Any:
+            token = CURRENT.set(_unowned(frame))
+            try:
+                return await fn(*args, **kwargs)
+            finally:
+                CURRENT.reset(token)
+
+        return abound  # type: ignore[return-value]  # it has the signature of what it wraps
 
     @functools.wraps(fn)
     def bound(*args: Any, **kwargs: Any) -> Any:

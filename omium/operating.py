@@ -48,17 +48,20 @@ def rollback(
     return Execution(runtime.store, row.id)
 
 
-def fork(execution_id: str, at: str, *, new_execution_id: str | None = None, store: str | None = None) -> Execution:
-    """Start a new execution from the checkpoint `at` of another, which stays as it is; `resume` runs it."""
+def fork(source: str, /, at: str, *, execution_id: str | None = None, store: str | None = None) -> Execution:
+    """Start a new execution from the checkpoint `at` of `source`, which stays as it is; `resume` runs it.
+
+    `execution_id` is the id of the new one.
+    """
     runtime = runtime_for(store)
-    row = runtime.store.find(execution_id)
+    row = runtime.store.find(source)
     loaded = runtime.store.load(row.id)
     point = target(loaded.state, at)
-    execution = new_execution_id or new_id("exe_", runtime.store.clock.now())
+    execution = new_id("exe_", runtime.store.clock.now()) if execution_id is None else running.check_id(execution_id)
     if runtime.store.journal.execution(execution) is not None:
         raise UsageError(f"there is an execution `{execution}` already; choose another id")
-    source = runtime.store.load_until(row.id, point.seq)
-    run = running.prepare(runtime, execution, source.state, source.digest, 0)
+    origin = runtime.store.load_until(row.id, point.seq)
+    run = running.prepare(runtime, execution, origin.state, origin.digest, 0)
     try:
         running.operate(run, life.fork(run.machine, execution, row.id, point))
     finally:
@@ -85,8 +88,9 @@ def review(
 
     One of: `approve` (one further attempt, or the first choice), `edit` (one further attempt with this advice), `set`
     (correct the refused outcome at paths such as `offer.output.apr`), `skip`, `reject` (the ladder's next rung), or the
-    number of a `choice` from 0, with `value` where an effect happened. With `expected_head` the answer is refused when
-    the execution is not where the person saw it. Raises `ReviewRefused`.
+    number of a `choice` from 0, with `value` where an effect happened. `approve` may stand beside `edit`, `set` and
+    `choice`, which say more. With `expected_head` the answer is refused when the execution is not where the person saw
+    it. Raises `ReviewRefused`.
     """
     runtime = runtime_for(store)
     row = runtime.store.find(execution_id)
@@ -150,7 +154,7 @@ def _asked(state: ExecutionState, runtime: Runtime, expected_head: str | None) -
 
 def _action(execution: str, asked: e.ReviewRequested, choices: list[str], given: dict[str, Any]) -> str:
     chosen = [name for name, value in given.items() if value is not None and value is not False]
-    if len(chosen) != 1 and chosen != ["approve", "edit"] and chosen != ["approve", "set"]:
+    if len(chosen) != 1 and chosen not in (["approve", "edit"], ["approve", "set"], ["approve", "choice"]):
         raise ReviewRefused(execution, "give exactly one of approve, reject, skip, edit, set or choice")
     action = chosen[-1]
     if action == "choice":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -18,7 +17,6 @@ from omium_core.errors import (
     ExecutionBusy,
     ExecutionHalted,
     ExecutionPaused,
-    ExecutionRolledBack,
     OmiumError,
     Unstorable,
     UsageError,
@@ -28,7 +26,7 @@ from omium_core.journal.wire import GENESIS
 from omium_core.recovery.ladders import Ladder
 from omium_core.runtime.calling import Target
 from omium_core.runtime.clock import new_id
-from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration
+from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration, is_async
 from omium_core.runtime.recorder import Recorder
 from omium_core.runtime.run import Run
 
@@ -37,9 +35,11 @@ T = TypeVar("T")
 __all__ = [
     "alive",
     "begin",
+    "check_id",
     "finish",
     "outcome_of",
     "prepare",
+    "refuse_policy",
     "root_call",
     "single_step",
     "take_over",
@@ -55,26 +55,36 @@ def begin(
     execution_id: str | None = None,
 ) -> Run:
     """Make a new execution; raise `Unstorable` for arguments that another process could not restore."""
+    refuse_policy(declaration)
     store = runtime.store
-    execution = execution_id or new_id("exe_", store.clock.now())
-    _check_id(execution)
+    execution = new_id("exe_", store.clock.now()) if execution_id is None else check_id(execution_id)
     if store.journal.execution(execution) is not None:
         raise UsageError(f"there is an execution `{execution}` already; resume it, or choose another id")
-    named = declaration.arguments.named(args, kwargs)
+    try:
+        named = declaration.arguments.named(args, kwargs)
+    except TypeError as error:
+        takes = f"`{declaration.name}{declaration.arguments.signature}`"
+        raise UsageError(f"the arguments do not fit {takes}: {error}") from None
     try:
         body = store.codec.seal({"arguments": named})
     except Unstorable as error:
         raise Unstorable(error.path.replace("$.arguments", "$", 1), error.reason) from None
     machine = Machine(ExecutionState(), store.codec.seal, rerun=declaration.rerun)
     run = _run(runtime, machine, Recorder(store.journal, execution, GENESIS, 0, store.codec.stored), declaration)
-    _claim(runtime, execution, run)
     digest, _ = store.codec.digest(named)
-    run.drive(life.begin(machine, execution, declaration.name, digest, body, store.journal.runner()))
+    _claim(runtime, execution, run)
+    try:
+        operate(run, life.begin(machine, execution, declaration.name, digest, body, store.journal.runner()))
+    except BaseException:
+        finish(runtime, run)
+        raise
     return run
 
 
 def take_over(runtime: Runtime, row: ExecutionRow, declaration: WorkflowDeclaration | None) -> Run:
     """Make this process the runner of an execution; raise `ExecutionBusy` while another one lives."""
+    if declaration is not None:
+        refuse_policy(declaration)
     store = runtime.store
     if row.status in ("running", "recovering") and alive(runtime, row):
         raise ExecutionBusy(row.id, row.runner or "")
@@ -121,11 +131,13 @@ def finish(runtime: Runtime, run: Run) -> None:
     """Let go of an execution once what it appended has landed; another runner may take it from here on."""
     # What still runs in lanes that were left behind can do nothing more.
     run.machine.entry += 1
-    if run.recorder.last is not None:
-        # Whoever needed that append has been told of its failure already.
-        with contextlib.suppress(OmiumError):
-            run.recorder.last.wait()
-    runtime.store.running.pop(run.id, None)
+    try:
+        if run.recorder.last is not None:
+            # Whoever needed that append has been told of its failure already.
+            with contextlib.suppress(OmiumError):
+                run.recorder.last.wait()
+    finally:
+        runtime.store.running.pop(run.id, None)
 
 
 def root_call(declaration: WorkflowDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any], run: Run) -> StepCall:
@@ -151,7 +163,7 @@ def single_step(step: StepDeclaration) -> WorkflowDeclaration:
     def body(*args: Any, **kwargs: Any) -> Any:
         frame = here()
         assert frame is not None
-        perform = aperform_step if inspect.iscoroutinefunction(step.fn) else perform_step
+        perform = aperform_step if is_async(step.fn) else perform_step
         return perform(frame, step, args, kwargs)
 
     return WorkflowDeclaration(step.name, body, step.arguments)
@@ -163,12 +175,23 @@ def outcome_of(execution: str, end: End, *, single: bool = False) -> Any:
         return end.value
     if end.kind == "paused":
         raise ExecutionPaused(execution, end.reason)
-    if end.kind == "rolled_back":
-        raise ExecutionRolledBack(execution, end.reason)
     if end.kind == "failed" or (single and end.error is not None):
         assert end.error is not None
         raise end.error
     raise ExecutionHalted(execution, end.reason) from end.error
+
+
+def check_id(execution: str) -> str:
+    """Return what a user chose as an execution's id; raise `UsageError` for what cannot be one."""
+    if not execution or len(execution) > 200 or execution.startswith("@") or any(c in execution for c in "\r\n\0"):
+        raise UsageError(f"`{execution}` cannot be an execution's id")
+    return execution
+
+
+def refuse_policy(declaration: WorkflowDeclaration) -> None:
+    """Raise `UsageError` for what asks for a policy: running it without the policy's rules would be worse."""
+    if declaration.options.get("policy") is not None:
+        raise UsageError("policies cannot be loaded yet; write the rules as `ensures=` and the ladder as `recovery=`")
 
 
 def _run(runtime: Runtime, machine: Machine, recorder: Recorder, declaration: WorkflowDeclaration | None) -> Run:
@@ -183,8 +206,3 @@ def _claim(runtime: Runtime, execution: str, run: Run) -> None:
         if execution in runtime.store.running:
             raise ExecutionBusy(execution, runtime.store.journal.runner())
         runtime.store.running[execution] = run
-
-
-def _check_id(execution: str) -> None:
-    if not execution or len(execution) > 200 or execution.startswith("@") or any(c in execution for c in "\r\n\0"):
-        raise UsageError(f"`{execution}` cannot be an execution's id")

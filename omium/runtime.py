@@ -19,7 +19,7 @@ from omium_core.runtime.declarations import Registry
 from omium_core.runtime.store import Store
 from omium_core.specs import CodecSpec
 
-__all__ = ["Runtime", "plugins", "register", "registry", "runtime_for", "types"]
+__all__ = ["Runtime", "plugins", "register", "registry", "running_now", "runtime_for", "types"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -36,10 +36,12 @@ class Runtime:
 
     def close(self) -> None:
         """End the plugins' part and close the store; opening the same URL again makes a new one."""
-        self.plugins.manager.hook.shutdown(runtime=self)
+        self.hooks.shutdown(self)
         self.hooks.close()
-        self.store.close()
-        _PROCESS.forget(self)
+        try:
+            self.store.close()
+        finally:
+            _PROCESS.forget(self)
 
 
 @attrs.define(eq=False)
@@ -69,6 +71,10 @@ class _Process:
                 self.plugins = load_plugins()
             return self.plugins
 
+    def running(self) -> bool:
+        # The copy is one step: another thread may open a store meanwhile.
+        return any(one.store.running for one in tuple(self.runtimes.values()))
+
     def forget(self, runtime: Runtime) -> None:
         with self.lock:
             if self.runtimes.get(runtime.config.store) is runtime:
@@ -81,6 +87,11 @@ def runtime_for(store: str | os.PathLike[str] | None = None, **options: Any) -> 
     if store is not None and "blobs" not in options and config.origins["blobs"] == "default":
         config = attrs.evolve(config, blobs=blobs_beside(config.store) or config.blobs)
     return _PROCESS.runtime(config)
+
+
+def running_now() -> bool:
+    """Say whether this process runs an execution at the moment, in whatever store; it opens none."""
+    return _PROCESS.running()
 
 
 def registry() -> Registry:
@@ -111,7 +122,7 @@ def _open(config: Config, plugins: Plugins, registry: Registry, types: Types) ->
     codec = Codec(types, tuple(_extra(spec) for spec in plugins.specs(CodecSpec).values()))
     store = Store(config.store, journal, codec)
     runtime = Runtime(config, plugins, store, registry, PluginHooks.of(plugins, config))
-    plugins.manager.hook.startup(runtime=runtime)
+    runtime.hooks.startup(runtime)
     return runtime
 
 

@@ -9,10 +9,12 @@ import attrs
 
 from omium.runtime import Runtime, runtime_for
 from omium.views import Execution
-from omium_core.errors import UnknownCheckpoint, UnknownType
-from omium_core.model.events import Event
+from omium_core.errors import UnknownCheckpoint, UnknownType, UsageError
+from omium_core.model.events import CheckpointCommitted, Event
 
 __all__ = ["OpenStore", "open_store"]
+
+SEARCHED_MAX = 10_000
 
 
 @attrs.frozen
@@ -41,8 +43,13 @@ class OpenStore:
         """Give the events of an execution in order, without their bodies."""
         return self._runtime.store.events(self._runtime.store.find(execution_id).id)
 
-    def checkpoint(self, execution_id: str, checkpoint: str) -> dict[str, Any]:
-        """Return the state at a checkpoint: outcomes and saved blocks by step path. Raises `UnknownCheckpoint`."""
+    def checkpoint(self, execution_id: str, checkpoint: str | None = None) -> dict[str, Any]:
+        """Return the state at a checkpoint: outcomes and saved blocks by step path. Raises `UnknownCheckpoint`.
+
+        A checkpoint's id is enough: `checkpoint("ckpt_...")` looks through the newest executions for it.
+        """
+        if checkpoint is None:
+            execution_id, checkpoint = self._owner_of(execution_id), execution_id
         store = self._runtime.store
         state = store.load(store.find(execution_id).id).state
         point = state.find_checkpoint(checkpoint) or state.checkpoints.get(checkpoint)
@@ -68,6 +75,17 @@ class OpenStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _owner_of(self, checkpoint: str) -> str:
+        """Return the execution that committed a checkpoint; a fork only has it from there."""
+        store = self._runtime.store
+        for row in store.journal.executions(limit=SEARCHED_MAX):
+            for event in store.events(row.id):
+                if isinstance(event, CheckpointCommitted) and event.checkpoint == checkpoint:
+                    return row.id
+        raise UsageError(
+            f"no execution has a checkpoint `{checkpoint}`; give a checkpoint's whole id, or an execution and a name"
+        )
 
     def _value(self, execution: str, seq: int) -> Any:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from omium.views import Execution
 from omium_core.engine import life
 from omium_core.engine.life import End
 from omium_core.errors import UsageError
-from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration
+from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration, is_async
 from omium_core.runtime.run import Run
 
 __all__ = ["Workflow", "aresume", "arun", "resume", "run"]
@@ -31,8 +30,8 @@ class Workflow:
         self.__name__ = declaration.name
         self.__doc__ = declaration.fn.__doc__
         self.__module__ = declaration.fn.__module__
-        self.__qualname__ = declaration.fn.__qualname__
-        self._async = inspect.iscoroutinefunction(declaration.fn)
+        self.__qualname__ = getattr(declaration.fn, "__qualname__", declaration.name)
+        self._async = is_async(declaration.fn)
         self._step = StepDeclaration(
             declaration.name, declaration.fn, declaration.arguments, recovery=declaration.recovery
         )
@@ -41,6 +40,7 @@ class Workflow:
         """Run a new execution; return what the workflow returns, or raise `ExecutionPaused` or `ExecutionHalted`."""
         frame = here()
         if frame is not None:
+            running.refuse_policy(self.__omium__)
             perform = aperform_step if self._async else perform_step
             return perform(frame, self._step, args, kwargs)
         return self._started(args, kwargs, None, _value)

@@ -13,7 +13,7 @@ Each has a stable `code`, its fields are the facts, and its text is one sentence
     │   └── Corrupted
     ├── Unstorable              a value that a fresh process could not restore
     ├── UnknownType             a recorded value whose class is not declared here
-    ├── ExecutionFenced         another runner took the execution over
+    ├── ExecutionFenced         another runner took the execution over, or began it first
     ├── ExecutionBusy           a living runner has the execution
     ├── UnknownExecution        no execution has this id
     ├── UnknownCheckpoint       no checkpoint on the path to the head has this name
@@ -182,13 +182,16 @@ class UnknownType(OmiumError):
 
 @attrs.define
 class ExecutionFenced(OmiumError):
-    """Another runner took the execution over; this one stopped without touching anything."""
+    """Another runner took the execution over or began it first; this one stopped without touching anything."""
 
     code: ClassVar[str] = "execution-fenced"
     execution: str
 
     def __str__(self) -> str:
-        return f"execution `{self.execution}` was taken over by another runner; see `omium show {self.execution}`"
+        return (
+            f"execution `{self.execution}` is another runner's, which took it over or began it first; "
+            f"see `omium show {self.execution}`"
+        )
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from omium import config
 from omium.config import Config, blobs_beside, load_config, project_folder
 from omium_core.errors import UsageError
 
@@ -217,6 +218,31 @@ def test_own_file_goes_before_the_shared_one(project: Path) -> None:
 
     assert config.policy == "own"
     assert config.warnings == ("`pyproject.toml [tool.omium]` is not used, because `omium.toml` stands beside it",)
+
+
+def test_every_change_of_a_file_is_seen(project: Path) -> None:
+    """A file that is written again is read again, also when its length stays and the clock has hardly moved."""
+    for name in ("one", "two", "six"):
+        write(project / "omium.toml", f'policy = "{name}"\n')
+
+        assert load_config().policy == name
+
+
+def test_a_file_that_stays_is_read_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every workflow that starts asks for the configuration, so a file is parsed again only when it has changed."""
+    read: list[Path] = []
+    parse = config._parse
+    monkeypatch.setattr(config, "_parse", lambda text, path: read.append(path) or parse(text, path))
+    file = project / "omium.toml"
+    for seconds, name in ((1_000, "one"), (2_000, "two")):
+        write(file, f'policy = "{name}"\nstor = 1\n')
+        os.utime(file, (seconds, seconds))
+
+        first, second = load_config(), load_config()
+
+        assert first == second
+        assert (first.policy, len(first.warnings)) == (name, 1)
+    assert read == [file, file]
 
 
 def test_unknown_key_is_a_warning(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", ROOT / "docs" / "effects.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEXT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -34,3 +36,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
 
     assert missing == []
+
+
+def test_demo_is_what_the_readme_shows(tmp_path: Path) -> None:
+    """The README's picture is what `omium demo` prints, but for the execution's id and the time it took."""
+    env = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "COLUMNS": "120"}
+    shown = next(block for block in TEXT.findall((ROOT / "README.md").read_text()) if "loan-onboarding" in block)
+
+    done = subprocess.run(["omium", "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=120, env=env)
+
+    assert _alike(done.stdout) == _alike(shown)
+
+
+def _alike(text: str) -> list[str]:
+    text = re.sub(r"exe_\w+", "exe_", text)
+    return [line.rstrip() for line in re.sub(r"Recovered in [^:]+:", "Recovered:", text).strip().splitlines()]

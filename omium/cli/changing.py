@@ -77,7 +77,7 @@ def fork(
     runtime = existing()
     row = runtime.store.find(execution)
     code_of(runtime, row.id, row.workflow, file, "fork")
-    made = operating.fork(row.id, at, new_execution_id=new_id)
+    made = operating.fork(row.id, at, execution_id=new_id)
     if output.as_json:
         output.data({"source": row.id, "execution": execution_facts(runtime.store, made.id)})
         return

@@ -44,6 +44,7 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
 def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Protocol[None]:
     """End a `Checkpoint` block well: commit what it saves, or the execution so far."""
     machine.check_running(scope)
+    yield from machine.close(block.inner)
     if not block.restored:
         yield from places.unasked(machine, block.inner)
         yield from steps.save(machine, block.inner, block.name, body)
@@ -72,6 +73,7 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
     """Leave a `Transaction` block: all its effects stand, or, when the body failed, all are undone."""
     assert block.call is not None
     machine.check_running(scope)
+    yield from machine.close(block.inner)
     if block.restored:
         return
     if outcome.failure is None:

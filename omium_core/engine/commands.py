@@ -143,7 +143,10 @@ class Jitter:
 
 @attrs.frozen
 class Quiesce:
-    """Return when no other lane is inside an effect and none will begin one."""
+    """Return when nothing is in progress in a scope whose lanes can begin nothing more; `cancel` ends them as well."""
+
+    scope: Scope
+    cancel: bool = False
 
 
 @attrs.frozen

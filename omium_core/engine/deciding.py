@@ -25,8 +25,10 @@ from omium_core.recovery.ladders import (
     Skip,
 )
 
-__all__ = ["ask_again", "decide", "ladder_for", "ladder_named"]
+__all__ = ["ask_again", "decide", "ladder_for", "ladder_named", "undo_failed"]
 
+# Rungs that lead to the next one.
+PASSING = ("notify", "compensate")
 UNATTENDED = Ladder(Recovery(Halt()), "a blocking rule without a ladder")
 
 
@@ -57,18 +59,21 @@ def decide(
             case Pause():
                 deadline = machine.now + rung.timeout_s if rung.timeout_s is not None else None
                 question = _review(machine, inner, failure, rung.role, deadline)
+                stop = machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
                 yield DURABLE
-                raise machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
+                raise stop
             case Rollback():
+                stop = _roll_back(machine, inner, rung, failure, ladder, failed)
                 yield DURABLE
-                raise _roll_back(machine, inner, rung, failure, ladder, failed)
+                raise stop
             case Halt():
+                stop = machine.stop(Stop("halt", failure.message, step=inner.path, failure=failed))
                 yield DURABLE
-                raise machine.stop(Stop("halt", failure.message, step=inner.path, failure=failed))
+                raise stop
             case Retry() | Fallback():
                 yield DURABLE
                 if event.delay_s:
-                    yield Sleep(event.delay_s)
+                    yield from _wait(inner.parent or inner, event.delay_s)
                 machine.check_running(inner.parent or inner)
                 return event
             case Skip():
@@ -78,18 +83,31 @@ def decide(
                 yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message)
             case Compensate():
                 yield DURABLE
-                standing = machine.state.of_step(inner.path)
-                yield from undoing.compensate(
-                    machine, [one for one in standing if one.state == DONE and one.kind == COMPENSABLE]
-                )
+                yield from undo_failed(machine, inner.path)
     raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
+
+
+def undo_failed(machine: Machine, path: str) -> Protocol[None]:
+    """Undo what the failed attempts of a step have done, but for what another step has claimed since."""
+    done = [one for one in machine.state.of_step(path) if one.state == DONE and one.kind == COMPENSABLE]
+    yield from undoing.compensate(machine, [one for one in done if one.owner is None])
 
 
 def ask_again(machine: Machine, inner: Scope, failure: Failure, before: e.ReviewRequested) -> Protocol[Interrupt]:
     """Ask the same people about a step once more, until the same deadline, and stop; raise what this returns."""
     question = _review(machine, inner, failure, before.role, before.deadline)
+    stop = machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
     yield DURABLE
-    return machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
+    return stop
+
+
+def _wait(scope: Scope, seconds: float) -> Protocol[None]:
+    """Wait before another attempt; whoever ends the body meanwhile need not wait for that."""
+    scope.count(-1)
+    try:
+        yield Sleep(seconds)
+    finally:
+        scope.count(1)
 
 
 def _decision(

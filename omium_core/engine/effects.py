@@ -6,7 +6,7 @@ from typing import Any
 
 from omium_core.engine import undoing
 from omium_core.engine.calls import EffectCall, Outcome
-from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore
+from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore, Sleep
 from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope, counted
 from omium_core.errors import StepError, UsageError
@@ -17,6 +17,7 @@ from omium_core.model.effect import (
     IDEMPOTENT,
     IRREVERSIBLE,
     READ,
+    UNRESOLVED,
     EffectRecord,
     effect_id,
     provider_key,
@@ -27,6 +28,9 @@ __all__ = ["claim_or_intend", "perform", "record_outcome"]
 
 # A request can meet a few standing effects one after the other, each is resolved or compensated once.
 MATCHES_MAX = 100
+# How often, and for how long in all (ten minutes), a lane looks whether another one has finished the same keyed effect.
+TWIN_CHECK_S = 0.005
+TWIN_CHECKS_MAX = 120_000
 
 
 def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Protocol[Any]:
@@ -34,24 +38,16 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     machine.check_running(scope)
     label = scope.label_for(lane, call.name)
     slot = f"{scope.path}|{label}|{call.name}|{counted(lane.effects, call.name)}"
-    if call.kind == READ:
-        return (yield from _read(machine, scope, slot, call))
-    failed = machine.state.failures.get((scope.path, scope.attempt, slot))
-    if failed is not None:
-        yield from _raise_recorded(scope, failed)
-    record = yield from claim_or_intend(machine, scope, slot, call)
-    if record.state == DONE:
-        return (yield from value_of(machine, record))
-    outcome = yield from _in_flight(machine, call, record.key)
-    record_outcome(machine, scope, record, outcome)
-    yield SOON
-    if outcome.error is not None:
-        raise Carried(outcome.error)
-    return outcome.value
+    scope.count(1)
+    try:
+        return (yield from (_read if call.kind == READ else _act)(machine, scope, slot, call))
+    finally:
+        scope.count(-1)
 
 
 def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[EffectRecord]:
     """Return the standing effect that answers this request, or a new one whose intent is durable."""
+    yield from _await_twin(machine, scope, call)
     for _ in range(MATCHES_MAX):
         effect = _same_request(machine, scope, slot, call)
         if effect is None:
@@ -67,6 +63,9 @@ def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall)
                 if answer == "perform":
                     return (yield from _intend(machine, scope, slot, call))
                 return (yield from _claim(machine, scope, slot, effect))
+        elif effect.undoing:
+            # A runner died while it was undone; it may be undone already, so that comes to its end first.
+            yield from undoing.compensate(machine, [effect])
         elif effect.uncertain:
             if not (yield from undoing.ask_world(machine, effect)):
                 if not effect.keyed:
@@ -100,6 +99,25 @@ def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
     return (yield Fetch(machine.state.id, record.value_seq))
 
 
+def _act(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[Any]:
+    """Answer an effect that is not a read with what stands, else perform it once."""
+    failed = machine.state.failures.get((scope.path, scope.attempt, slot))
+    if failed is not None:
+        yield from _raise_recorded(scope, failed)
+    record = yield from claim_or_intend(machine, scope, slot, call)
+    if record.state == DONE:
+        return (yield from value_of(machine, record))
+    try:
+        outcome: Outcome = yield Perform(call, record.key)
+    finally:
+        machine.flying.discard(record.id)
+    record_outcome(machine, scope, record, outcome)
+    yield SOON
+    if outcome.error is not None:
+        raise Carried(outcome.error)
+    return outcome.value
+
+
 def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[Any]:
     """Answer a read from this attempt's record, in order among equal requests, else perform it."""
     scope.step().models += call.model is not None
@@ -112,7 +130,7 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
             answer = yield Fetch(execution, seq)
             return answer["value"]
         yield from _raise_recorded(scope, (execution, seq))
-    outcome = yield from _in_flight(machine, call, "")
+    outcome: Outcome = yield Perform(call, "")
     facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts)
@@ -135,15 +153,6 @@ def _raise_recorded(scope: Scope, failed: tuple[str, int]) -> Protocol[None]:
         raise Carried(error)
 
 
-def _in_flight(machine: Machine, call: EffectCall, key: str) -> Protocol[Outcome]:
-    machine.in_flight += 1
-    try:
-        outcome: Outcome = yield Perform(call, key)
-        return outcome
-    finally:
-        machine.in_flight -= 1
-
-
 def _same_request(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> EffectRecord | None:
     """Find a standing effect with the same name and fingerprint: same slot first, then same step, then elsewhere."""
     found = [
@@ -160,9 +169,22 @@ def _same_slot(machine: Machine, scope: Scope, slot: str) -> EffectRecord | None
     return found[-1] if found else None
 
 
+def _await_twin(machine: Machine, scope: Scope, call: EffectCall) -> Protocol[None]:
+    """Wait while another lane performs the effect that the user's key names; its outcome answers this request too."""
+    for _ in range(TWIN_CHECKS_MAX):
+        twins = [one for one in machine.state.requests(call.name, call.fingerprint) if one.id in machine.flying]
+        if call.lineage is None or not twins or scope.is_within(twins[0].id):
+            return
+        yield Sleep(TWIN_CHECK_S)
+        machine.check_running(scope)
+
+
 def _claimable(effect: EffectRecord, scope: Scope) -> bool:
-    if effect.abandoned or effect.id in scope.asked:
+    if effect.abandoned:
         return False
+    if effect.id in scope.asked:
+        # Code that asks again for what it got no answer to: the first request is resolved BEFORE there is another.
+        return effect.state == UNRESOLVED
     return effect.owner is None or effect.owner == (scope.path, scope.attempt)
 
 
@@ -220,6 +242,7 @@ def _intend(
         credentials=call.credentials,
     )
     scope.asked.add(event.effect)
+    machine.flying.add(event.effect)
     # INVARIANT: the intent is durable BEFORE the effect is performed. A crash between the two leaves an intent without
     # an outcome, which recovery can resolve; the other order leaves an effect that nobody knows about.
     try:
@@ -227,6 +250,7 @@ def _intend(
         machine.check_running(scope)
     except BaseException:
         # Stopped or cancelled in between: it was certainly not performed, so nobody has to be asked about it.
+        machine.flying.discard(event.effect)
         facts = {"step": scope.path, "attempt": scope.attempt, "kind": call.kind, "definite": True}
         machine.event(e.EffectFailed, effect=event.effect, name=call.name, **facts)
         yield SOON

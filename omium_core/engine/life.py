@@ -9,7 +9,7 @@ import attrs
 
 from omium_core.engine import places, rollback, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import DURABLE, SOON, Attempt, Fetch, Quiesce
+from omium_core.engine.commands import DURABLE, Attempt, Fetch, Quiesce
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import START, CheckpointRecord
@@ -37,11 +37,11 @@ class End:
 
 
 def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> Protocol[None]:
-    """Journal the start of an execution and its first checkpoint; a long first step is seen from other processes."""
+    """Make the start of an execution durable BEFORE its code runs: of two that start under one id, one goes on."""
     machine.raise_epoch()
     machine.event(e.ExecutionStarted, body, execution=execution, workflow=workflow, arguments=arguments, runner=runner)
     commit_checkpoint(machine, "", START, None)
-    yield SOON
+    yield DURABLE
 
 
 def reopen(machine: Machine, runner: str) -> Protocol[End | None]:
@@ -102,13 +102,14 @@ def enter(machine: Machine, ladders: tuple[Ladder, ...] = ()) -> Scope:
     """Return the scope of the workflow's body for one more stay in it."""
     machine.entry += 1
     machine.stopping = None
+    machine.flying.clear()
     return Scope("", 1, machine.entry, ladders=ladders)
 
 
 def leave(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
     """Say how a stay in the workflow's body ends, once every lane is quiet; lanes left behind can do nothing more."""
-    yield Quiesce()
     machine.entry += 1
+    yield Quiesce(root, cancel=True)
     if machine.stopping is None and outcome.failure is None:
         try:
             yield from places.unasked(machine, root)

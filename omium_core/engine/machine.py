@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from omium_core.engine.commands import DURABLE, Command
+from omium_core.engine.commands import DURABLE, Command, Quiesce
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError
@@ -61,7 +61,7 @@ class Machine:
     """The engine's half of one execution.
 
     `seal` gives a value's stored form; it computes, it does no I/O. The driver sets `now` before it goes on with a
-    protocol, so the engine never reads a clock.
+    protocol, so the engine never reads a clock. `flying` are the effects that are being performed in this process.
     """
 
     state: ExecutionState
@@ -70,8 +70,8 @@ class Machine:
     rerun: bool = False
     made: list[e.Event] = attrs.field(factory=list)
     stopping: Stop | None = None
+    flying: set[str] = attrs.field(factory=set)
     entry: int = 0
-    in_flight: int = 0
     reruns: int = 0
 
     def event(self, kind: type[EventT], body: Body | None = None, /, **fields: Any) -> EventT:
@@ -102,13 +102,23 @@ class Machine:
             raise Interrupt
         at: Scope | None = scope
         while at is not None:
-            if at.aborted is not None:
+            if at.over or at.aborted is not None:
                 raise AttemptAborted
             at = at.parent
 
+    def close(self, scope: Scope) -> Protocol[None]:
+        """End a body: what its lanes have begun is awaited, and they begin nothing more."""
+        scope.over = True
+        if scope.busy:
+            yield Quiesce(scope)
+
     def stop(self, stop: Stop) -> Interrupt:
-        """Remember why the execution stops, the first reason wins; raise what this returns."""
-        if self.stopping is None:
+        """Remember why the execution stops, the first reason wins; raise what this returns.
+
+        It is remembered BEFORE what led to it is appended, so that no other lane can begin to ask or decide meanwhile.
+        Only a journal that takes nothing more comes first.
+        """
+        if self.stopping is None or stop.kind == "failed":
             self.stopping = stop
         return Interrupt()
 
@@ -116,6 +126,9 @@ class Machine:
         self, question: str, choices: list[tuple[str, str]], evidence: Any = None, **fields: Any
     ) -> Protocol[Interrupt]:
         """Journal a question to a person and stop; raise what this returns."""
+        if self.stopping is not None:
+            # Another lane asked first. This one asks when the execution comes here again.
+            return Interrupt()
         body = self.seal(
             {
                 "question": question,
@@ -124,8 +137,9 @@ class Machine:
             }
         )
         event = self.event(e.ReviewRequested, body, review=self.review_id(), head=self.state.head, **fields)
+        stop = self.stop(Stop("pause", question, step=fields.get("step"), review=event.review))
         yield DURABLE
-        return self.stop(Stop("pause", question, step=fields.get("step"), review=event.review))
+        return stop
 
     def review_id(self) -> str:
         """Return the name of a question that is asked now."""

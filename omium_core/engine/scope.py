@@ -32,6 +32,8 @@ class Scope:
 
     `asked` are the effects that it asked for, `touched` the steps; what the journal has beyond them belongs to an
     attempt that did not survive. `ladders` are the step's own. `aborted` is a failure that user code must not swallow.
+    `busy` counts the calls in it and below it that are the engine's at the moment, and not user code's; once it is
+    `over`, lanes that were left behind can begin nothing more.
     """
 
     path: str
@@ -48,6 +50,15 @@ class Scope:
     block: bool = False
     models: int = 0
     aborted: Failure | None = None
+    busy: int = 0
+    over: bool = False
+
+    def count(self, calls: int) -> None:
+        """Count calls that begin or end here."""
+        at: Scope | None = self
+        while at is not None:
+            at.busy += calls
+            at = at.parent
 
     def label_for(self, lane: Lane, name: str) -> str:
         """Return the lane's name, and name it after this first call when it has none yet."""
@@ -69,6 +80,13 @@ class Scope:
         while scope.block and scope.parent is not None:
             scope = scope.parent
         return scope
+
+    def is_within(self, transaction: str) -> bool:
+        """Say whether this is inside of that transaction, or is it."""
+        scope: Scope | None = self
+        while scope is not None and scope.transaction != transaction:
+            scope = scope.parent
+        return scope is not None
 
     def enclosing_transaction(self) -> Scope | None:
         """Return the innermost transaction that this scope is inside of, or is."""

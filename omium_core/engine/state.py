@@ -151,7 +151,7 @@ class ExecutionState:
     result_seq: int = 0
     _requests: dict[tuple[str, str], dict[str, None]] = attrs.field(factory=dict)
     _slots: dict[str, dict[str, None]] = attrs.field(factory=dict)
-    _lineages: dict[tuple[str, str], list[int]] = attrs.field(factory=dict)
+    _lineages: dict[tuple[str, str], set[int]] = attrs.field(factory=dict)
     _owned: dict[str, dict[str, None]] = attrs.field(factory=dict)
     _within: dict[str, dict[str, None]] = attrs.field(factory=dict)
 
@@ -256,9 +256,9 @@ class ExecutionState:
         """Return the effects that were performed in that slot, oldest first."""
         return [self.effects[one] for one in self._slots.get(slot, ())]
 
-    def incarnations(self, name: str, lineage: str) -> list[int]:
+    def incarnations(self, name: str, lineage: str) -> set[int]:
         """Return the incarnations of an effect that there have been."""
-        return self._lineages.get((name, lineage), [])
+        return self._lineages.get((name, lineage), set())
 
     def of_step(self, path: str) -> list[EffectRecord]:
         """Return the effects that a step performed or claimed, in any attempt."""
@@ -282,7 +282,7 @@ class ExecutionState:
             effect.abandoned, effect.owner = True, (effect.step, effect.attempt)
             if effect.stands:
                 # A key of the user's names the same effect here, so its provider recognises it.
-                self._lineages[effect.name, effect.lineage].remove(effect.incarnation)
+                self._lineages[effect.name, effect.lineage].discard(effect.incarnation)
         self._cut(target)
         self.id, self.workflow, self.started = event.execution, event.workflow, event.at
         self.status, self.ended, self.reason, self.runner = "paused", None, f"forked from {event.source}", ""
@@ -361,13 +361,15 @@ class ExecutionState:
 
     def _intended(self, event: e.EffectIntended) -> None:
         if event.kind == COMPENSATION:
+            if event.of in self.effects:
+                self.effects[event.of].undoing = True
             return
         if event.within is not None and event.within in self.effects:
             # The transaction has declared effects, so it is not itself one.
             self.effects[event.within].dissolved = True
         self._requests.setdefault((event.name, event.fingerprint), {})[event.effect] = None
         self._slots.setdefault(event.slot, {})[event.effect] = None
-        self._lineages.setdefault((event.name, event.lineage), []).append(event.incarnation)
+        self._lineages.setdefault((event.name, event.lineage), set()).add(event.incarnation)
         self._owned.setdefault(event.step, {})[event.effect] = None
         if event.within is not None:
             self._within.setdefault(event.within, {})[event.effect] = None
@@ -421,7 +423,7 @@ class ExecutionState:
 
     def _compensated(self, event: e.EffectCompensated) -> None:
         effect = self.effects[event.effect]
-        effect.state = COMPENSATED
+        effect.state, effect.undoing = COMPENSATED, False
         self.compensated.append(event.effect)
         # What relies on an effect that was undone is no outcome any more: the step is done again if it is asked for.
         path = effect.owner[0] if effect.owner is not None else ""

@@ -60,7 +60,18 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: StepCall) -> Proto
     # A failure is the answer within the attempt that met it; the next one tries again.
     if entry is not None and (known or (entry.kind != "failed" and entry.arguments == call.arguments)):
         return (yield from _answer(path, entry))
-    turn: _Turn | _Settled = yield from _first_turn(machine, path, call)
+    scope.count(1)
+    try:
+        return (yield from _performed(machine, scope, lane, path, call, known))
+    finally:
+        scope.count(-1)
+
+
+def _performed(
+    machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, known: bool
+) -> Protocol[Any]:
+    """Attempt the step until an outcome holds."""
+    turn: _Turn | _Settled = yield from _first_turn(machine, path, call, known)
     for _ in range(ATTEMPTS_MAX):
         if isinstance(turn, _Settled):
             return turn.value
@@ -81,17 +92,22 @@ def _answer(path: str, entry: Entry) -> Protocol[Any]:
     return recorded
 
 
-def _first_turn(machine: Machine, path: str, call: StepCall) -> Protocol[_Turn | _Settled]:
-    """Say where the record left the step: at its first attempt, inside one, after a decision, or after an answer."""
+def _first_turn(machine: Machine, path: str, call: StepCall, known: bool) -> Protocol[_Turn | _Settled]:
+    """Say where the record left the step: at its first attempt, inside one, after a decision, or after an answer.
+
+    An attempt goes on only within the attempt around it that it is `known` to, which may have been given up.
+    """
     state = machine.state
     step = state.steps.get(path)
     if step is None:
         return _Turn(1, told=state.hint)
-    if step.open:
+    if step.open and known:
         fix = (yield Fetch(state.id, step.fixes[step.open])) if step.open in step.fixes else None
         return _Turn(step.open, step.told, step.performer, fix, resumed=True)
     if step.review is not None and step.review.answer is not None:
         return (yield from _reviewed(machine, path, call, step.review))
+    if step.decision is not None and step.decision.strategy in deciding.PASSING:
+        return (yield from _further(machine, path, call, step.decision))
     told = step.failure.seq if step.failure is not None else state.hint
     performer = step.decision.target if step.decision is not None and step.decision.strategy == "fallback" else None
     return _Turn(step.attempts + 1, told, performer)
@@ -111,7 +127,12 @@ def _attempt(
             return inner, answered
     told = (yield from _violations(machine, turn.told)) if turn.told else ()
     fixes = () if turn.fix is None else (turn.fix,)
-    outcome: Outcome = yield Attempt(call, inner, told, fixes, attributes, turn.performer)
+    scope.count(-1)
+    try:
+        outcome: Outcome = yield Attempt(call, inner, told, fixes, attributes, turn.performer)
+    finally:
+        scope.count(1)
+    yield from machine.close(inner)
     machine.check_running(scope)
     if inner.aborted is not None:
         outcome = Outcome(failure=inner.aborted)
@@ -172,6 +193,8 @@ def _violations(machine: Machine, told: int) -> Protocol[tuple[dict[str, Any], .
 
 def _validated(call: StepCall, outcome: Outcome, kind: str) -> Protocol[Outcome]:
     violations: tuple[Violation, ...] = yield Validate(call, outcome)
+    if any(one.hallucinated for one in violations):
+        kind = "hallucination"
     return refused(outcome, violations, kind) if violations else outcome
 
 
@@ -211,6 +234,7 @@ def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: b
     record = machine.state.effects.get(inner.transaction or "")
     if record is None:
         return
+    machine.flying.discard(record.id)
     if not record.dissolved:
         effects.record_outcome(machine, inner, record, ran)
     inside = [one for one in (record, *machine.state.within(record.id)) if one.stands]
@@ -382,6 +406,20 @@ def _act(
             yield from commit(machine, scope, inner, call, Outcome())
             return _Settled(None)
     raise AssertionError(f"`{decision.strategy}` does not come back from its decision")
+
+
+def _further(machine: Machine, path: str, call: StepCall, last: e.RecoveryDecided) -> Protocol[_Turn | _Settled]:
+    """Go on with a ladder after a rung that leads to the next one, on which a runner died."""
+    step = machine.state.steps[path]
+    assert step.failure is not None
+    evidence = yield Fetch(step.execution, step.failure.seq)
+    failure = Failure(step.failure.kind, evidence["message"], step.failure.where, evidence=evidence)
+    if last.strategy == "compensate":
+        yield from deciding.undo_failed(machine, path)
+    inner = Scope(path, step.attempts, machine.entry)
+    ladder = deciding.ladder_named(call.ladders, last.source)
+    decision = yield from deciding.decide(machine, inner, ladder, failure, step.failure.seq)
+    return (yield from _act(machine, inner, inner, call, decision, step.failure.seq))
 
 
 def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Protocol[_Turn | _Settled]:

@@ -31,6 +31,7 @@ class Batch:
     source's. `headers` are the events' headers, each one line of JSON; `bodies` are their stored bodies in the same
     order, concatenated. `digest` is the chain's hash after the last event, in hex. `expected_epoch` is the epoch that
     the execution MUST have in the store (0 for one that is not there yet), `epoch` the one it has afterwards.
+    `previous` is the chain's hash that the store MUST have before the first event; None where it need not be compared.
     """
 
     execution: str
@@ -42,6 +43,7 @@ class Batch:
     digest: str
     blobs: tuple[Blob, ...] = ()
     change: StatusChange | None = None
+    previous: str | None = None
 
 
 @attrs.frozen
@@ -93,8 +95,8 @@ class Journal(Protocol):
         """Take a batch in order and return at once.
 
         Batches of one execution MUST be committed in the order they were given, each completely or not at all, with
-        its blobs BEFORE or with it. A batch whose `first_seq` or `expected_epoch` is not what the store has MUST
-        fail with `ExecutionFenced`, alone. What nobody waits for MUST be durable within 10 ms.
+        its blobs BEFORE or with it. A batch whose `first_seq`, `expected_epoch` or `previous` is not what the store has
+        MUST fail with `ExecutionFenced`, alone. What nobody waits for MUST be durable within 10 ms.
         """
 
     def flush(self) -> None:

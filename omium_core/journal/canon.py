@@ -11,10 +11,10 @@ from typing import Any, Final
 import attrs
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
-from omium_core.journal.forms import DEPTH_MAX, FROZENSET, MODEL, PACKING, PLAIN, SET, Refused
+from omium_core.journal.forms import DEPTH_MAX, FROZENSET, MODEL, PLAIN, SET, Refused, packer
 from omium_core.journal.types import name_of
 
-__all__ = ["Canon", "pack_canonical"]
+__all__ = ["canonical"]
 
 CANON_DEPTH_MAX: Final = 100
 """What is nested deeper counts as opaque; a fixed bound, so that a digest never depends on the caller's stack."""
@@ -27,12 +27,24 @@ _NAN: Final = msgpack.ExtType(66, b"")
 _INT: Final = 67
 
 
+def canonical(value: Any, parts_of: Callable[[Any], tuple[int, Any]]) -> tuple[bytes, bool]:
+    """Give the canonical form of a value as bytes, and whether all of the value is storable.
+
+    `parts_of` gives the code of a value that is not plain and what stands for it, or raises `Refused`.
+    """
+    if type(value) is dict and _is_flat(value):
+        # Most arguments of steps are like this, and are digested with every call.
+        return packer(_large_int).pack(value if len(value) == 1 else dict(sorted(value.items()))), True
+    canon = _Canon(parts_of)
+    return _pack(canon.of(value)), canon.storable
+
+
 class _Cycle(Exception):
     """A value was met inside itself; caught where that value is."""
 
 
 @attrs.define
-class Canon:
+class _Canon:
     """Makes one value canonical: plain lists, scalars and dicts with sorted keys; a mark tells what a list stands for.
 
     A mark is an extension type, which no value of a user's can be.
@@ -73,7 +85,7 @@ class Canon:
 
     def _inside(self, cls: type, value: Any) -> Any:
         if cls is list:
-            return [self.of(one) for one in value]
+            return value if set(map(type, value)) <= PLAIN else [self.of(one) for one in value]
         if cls is dict:
             return self._dict(value)
         if self._objects >= DEPTH_MAX:
@@ -86,7 +98,7 @@ class Canon:
 
     def _object(self, cls: type, value: Any) -> Any:
         if cls is set or cls is frozenset:
-            return [_MARKS[SET if cls is set else FROZENSET], *sorted(pack_canonical(self.of(one)) for one in value)]
+            return [_MARKS[SET if cls is set else FROZENSET], *sorted(_pack(self.of(one)) for one in value)]
         code, parts = self._parts_of(value)
         if code == MODEL:
             # Models are equal whether a value was given or is the default, so what was given does not count.
@@ -94,9 +106,11 @@ class Canon:
         return [_MARKS[code], self.of(parts)]
 
     def _dict(self, value: dict[Any, Any]) -> Any:
+        if _is_flat(value):
+            return dict(sorted(value.items()))
         if set(map(type, value)) <= _TEXT_ONLY:
             return {key: self.of(value[key]) for key in sorted(value)}
-        pairs = [[pack_canonical(self.of(key)), self.of(one)] for key, one in value.items()]
+        pairs = [[_pack(self.of(key)), self.of(one)] for key, one in value.items()]
         return [_PAIRS, *sorted(pairs, key=_first)]
 
     def _opaque(self, cls: type) -> Any:
@@ -108,9 +122,17 @@ def _first(pair: list[Any]) -> Any:
     return pair[0]
 
 
-def pack_canonical(value: Any) -> bytes:
-    """Give the bytes of a canonical form."""
-    packed: bytes = msgpack.Packer(default=_large_int, **PACKING).pack(value)
+def _is_flat(value: dict[Any, Any]) -> bool:
+    """Say whether names, and values that stand for themselves, are all that is in there."""
+    for key, one in value.items():
+        cls = type(one)
+        if type(key) is not str or not (cls in PLAIN or (cls is float and one == one)):
+            return False
+    return True
+
+
+def _pack(value: Any) -> bytes:
+    packed: bytes = packer(_large_int).pack(value)
     return packed
 
 

@@ -16,6 +16,7 @@ from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, Windows
 from typing import Any, Final
 
 import attrs
+import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from omium_core.errors import UnknownType, UsageError
 
@@ -26,7 +27,6 @@ __all__ = [
     "FROZENSET",
     "MODEL",
     "NAMED_TUPLE",
-    "PACKING",
     "PLAIN",
     "RECORD",
     "SET",
@@ -34,6 +34,7 @@ __all__ = [
     "Refused",
     "form_of",
     "forms",
+    "packer",
 ]
 
 DEPTH_MAX: Final = 64
@@ -41,9 +42,6 @@ DEPTH_MAX: Final = 64
 
 PLAIN: Final = frozenset({type(None), bool, int, str, bytes})
 """Exact types that msgpack writes as they are, and that compare as they are written; a float may be no number."""
-
-PACKING: Final[Mapping[str, Any]] = {"strict_types": True, "use_bin_type": True, "unicode_errors": "surrogatepass"}
-"""How msgpack packs: subclasses are not taken for their bases, and text may have lone surrogates."""
 
 TUPLE: Final = 1
 SET: Final = 2
@@ -105,6 +103,11 @@ def form_of(cls: type) -> Form | None:
 def forms() -> list[Form]:
     """Give all forms, for reading."""
     return [*_STANDARD.values(), _ZONEINFO, _PYDANTIC_ZONE, _NDARRAY, _NUMPY_SCALAR]
+
+
+def packer(default: Callable[[Any], Any]) -> Any:
+    """Give a packer that takes no subclass for its base, and text with lone surrogates; `default` is given the rest."""
+    return msgpack.Packer(default=default, strict_types=True, unicode_errors="surrogatepass")
 
 
 def _same(parts: Any) -> Any:

@@ -38,11 +38,12 @@ TEXT_BYTES: Final = 64 * 1024
 """Text or bytes that are the whole value become a blob when they are larger."""
 
 NODE_BYTES: Final = 256
-"""A node that is not larger is written where it stands; each append writes what stands in the body again."""
+"""A node that is not larger is written where it stands. Less than `ELEMENT_BYTES`, so that a node full of references
+is a blob: what stands in the node above, or in the body, is written again with every element that is added."""
 
 FAN_OUT: Final = 8
-"""How many entries a node has at most. One more element rewrites a node per level, and small nodes are cheap to rewrite;
-they cost one more blob for eight elements."""
+"""How many entries a node has at most. One more element rewrites one node per level, so small nodes keep growth small;
+larger ones would save blobs when a list is stored for the first time."""
 
 SPLIT_DEPTH_MAX: Final = 8
 """What is nested deeper inside a value stays in one piece, whatever its size."""
@@ -122,6 +123,10 @@ class Squeezer:
         if len(self._decompressors) < IDLE_MAX:
             self._decompressors.append(decompressor)
         return payload
+
+
+_SQUEEZER: Final = Squeezer()
+"""For `references`, which has no codec. It keeps nothing but idle contexts; making one takes longer than its use."""
 
 
 @attrs.define
@@ -388,7 +393,7 @@ def references(data: bytes) -> list[str]:
         depth -= 1
 
     try:
-        _scan(Squeezer().unwrap(data), collect)
+        _scan(_SQUEEZER.unwrap(data), collect)
     except (ValueError, TypeError) as error:
         raise Corrupted(f"stored bytes are not a value: {error}") from error
     return found

@@ -29,7 +29,7 @@ FAILED = "failed"
 UNRESOLVED = "unresolved"
 COMPENSATED = "compensated"
 
-# The kinds that a transaction's own effect and a declared effect can have beside `read`.
+# The states in which an effect happened or may have happened.
 STANDING = (INTENDED, DONE, UNRESOLVED)
 
 
@@ -39,6 +39,7 @@ class EffectRecord:
 
     `owner` is the step and attempt whose outcome includes it: the one that performed or claimed it. It is None for an
     effect that stands without an owner and may be claimed. `before` is what was known of it when it was sent again.
+    `undoing`: its compensation was begun, so nobody can rely on it any more.
     """
 
     id: str
@@ -62,6 +63,7 @@ class EffectRecord:
     dissolved: bool = False
     abandoned: bool = False
     before: EffectRecord | None = None
+    undoing: bool = False
 
     @property
     def stands(self) -> bool:

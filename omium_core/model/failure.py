@@ -36,12 +36,16 @@ UNSWALLOWABLE = frozenset({"replay_diverged", "effect_conflict", "effect_unresol
 
 @attrs.frozen
 class Violation:
-    """A broken rule: its name, what it says in words, where it stands (`file:line`), and the values that broke it."""
+    """A broken rule: its name, what it says in words, where it stands (`file:line`), and the values that broke it.
+
+    `hallucinated`: the rule itself said that a model made something up.
+    """
 
     rule: str
     message: str
     where: str | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
+    hallucinated: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data for a journal body."""

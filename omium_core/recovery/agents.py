@@ -10,6 +10,7 @@ import attrs
 
 from omium_core.errors import UsageError
 from omium_core.recovery.ladders import (
+    Backoff,
     Fallback,
     Halt,
     Ladder,
@@ -33,6 +34,21 @@ def _names(given: Any) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
+def _check_retries(_: Any, field: Any, given: Any) -> None:
+    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 0):
+        raise UsageError(f"`max_retries` cannot be `{given}`; it is how many further attempts there are, from 0")
+
+
+def _check_on_failure(_: Any, field: Any, given: Any) -> None:
+    if given is not None:
+        _after(given)
+
+
+def _check_backoff(_: Any, field: Any, given: Any) -> None:
+    if given is not None and not isinstance(given, Backoff):
+        Backoff.parse(str(given))
+
+
 @attrs.define
 class AgentConfig:
     """What happens when an agent's step fails, once `max_retries` further attempts are spent.
@@ -42,9 +58,9 @@ class AgentConfig:
     each checkpoint and put back before every attempt. None means: as the class says, else the default.
     """
 
-    max_retries: int | None = None
-    on_failure: str | None = None
-    retry_backoff: str | None = None
+    max_retries: int | None = attrs.field(default=None, validator=_check_retries)
+    on_failure: str | None = attrs.field(default=None, validator=_check_on_failure)
+    retry_backoff: str | None = attrs.field(default=None, validator=_check_backoff)
     state: tuple[str, ...] = attrs.field(default=(), converter=_names)
     base: AgentConfig | None = attrs.field(default=None, repr=False, eq=False)
 
@@ -76,6 +92,21 @@ class ConfigAttribute:
 
     def __init__(self, config: AgentConfig) -> None:
         self.config = config
+
+    @classmethod
+    def of(cls, agent: type) -> ConfigAttribute:
+        """Read a class's own `config` over those of its bases, whose fields count where it says nothing."""
+        config: AgentConfig | None = None
+        for one in reversed(agent.__mro__[1:]):
+            given = vars(one).get("config")
+            if isinstance(given, ConfigAttribute):
+                # As a rule the very object, so that what is set on the base later counts as well.
+                own = given.config
+                config = own if own.base is not None or config is None else AgentConfig.given(own, config)
+            elif isinstance(given, Mapping | AgentConfig | type):
+                # What else a base calls `config`, a property or a method, is its own affair.
+                config = AgentConfig.given(given, config)
+        return cls(AgentConfig.given(vars(agent).get("config", {}), config))
 
     def __get__(self, instance: Any, owner: type | None = None) -> AgentConfig:
         if instance is None or not hasattr(instance, "__dict__"):
@@ -112,7 +143,7 @@ def _ladder(max_retries: int | None, on_failure: str | None, backoff: str | None
 
 
 def _after(on_failure: str | None) -> tuple[Rung, ...]:
-    match (on_failure or "halt").split(":", 1):
+    match str(on_failure or "halt").split(":", 1):
         case ["retry" | "halt"]:
             return (Halt(),)
         case ["rollback"]:

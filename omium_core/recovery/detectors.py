@@ -14,18 +14,28 @@ from omium_core.model.failure import Failure, Violation
 __all__ = ["classify", "kind_of", "place_of", "violation_of", "where_of"]
 
 TEXT_MAX = 2_000
+# As many exceptions of a group are looked at, with the groups in it.
+LOOKED_AT_MAX = 1_000
 _HERE = Path(__file__).parents[2]
 _OWN = tuple(str(_HERE / package) + os.sep for package in ("omium", "omium_core", "omium_policy"))
 # The demo is written as a user would write it, and its lines are shown as a user's.
 _DEMO = str(_HERE / "omium" / "demo") + os.sep
+_LIBRARY = (os.path.dirname(os.__file__) + os.sep, "<frozen ")
+_INSTALLED = {"site-packages", "dist-packages"}
+_VIOLATING = (AssertionError, ConditionFailed, Hallucination)
 
 
 def classify(error: BaseException, *, models: int, storable: Callable[[Any], bool]) -> Failure:
-    """Return the failure that an exception means; `models` is how many model calls the attempt made."""
-    kind = kind_of(error, models=models)
-    where = where_of(error)
-    message = _text(error)
-    violations = (violation_of(error),) if isinstance(error, AssertionError | ConditionFailed | Hallucination) else ()
+    """Return the failure that an exception means; `models` is how many model calls the attempt made.
+
+    A group, such as a task group raises, means what the first exception in it means that is more than an error.
+    """
+    leaves = _leaves(error)
+    telling = next((one for one in (error, *leaves) if kind_of(one, models=models) != "error"), error)
+    kind = kind_of(telling, models=models)
+    where = where_of(telling) or where_of(error)
+    message = _text(telling)
+    violations = tuple(violation_of(one) for one in leaves if isinstance(one, _VIOLATING))
     args = list(error.args) if storable(list(error.args)) else None
     evidence: Mapping[str, Any] = {
         "kind": kind,
@@ -61,13 +71,17 @@ def kind_of(error: BaseException, *, models: int = 0) -> str:
 def violation_of(error: BaseException, rule: str | None = None) -> Violation:
     """Return the violation that a broken assertion or condition is."""
     where = where_of(error)
-    return Violation(rule or (where or type(error).__name__), _text(error), where)
+    hallucinated = isinstance(error, Hallucination)
+    return Violation(rule or (where or type(error).__name__), _text(error), where, hallucinated=hallucinated)
 
 
 def where_of(error: BaseException) -> str | None:
-    """Return the innermost `file:line` of the user's own code that the exception passed through."""
+    """Return the innermost `file:line` of the user's own code that the exception passed through.
+
+    Where it passed through none, for example in an application that is installed itself, it is a library's.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    own = [one for one in frames if not _is_ours(one.filename)]
+    own = [one for one in frames if _is_users(one.filename)] or [one for one in frames if not _is_ours(one.filename)]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
 
 
@@ -77,8 +91,31 @@ def place_of(fn: Any) -> str | None:
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else None
 
 
+def _leaves(error: BaseException) -> list[BaseException]:
+    """Return the exceptions in a group and in the groups in it, in their order; else the error itself."""
+    leaves: list[BaseException] = []
+    waiting = [error]
+    for _ in range(LOOKED_AT_MAX):
+        if not waiting:
+            break
+        one = waiting.pop()
+        # A group, which Python 3.10 has no class for.
+        inner = getattr(one, "exceptions", None)
+        if isinstance(inner, tuple) and inner and all(isinstance(each, BaseException) for each in inner):
+            waiting.extend(reversed(inner))
+        else:
+            leaves.append(one)
+    return leaves
+
+
 def _is_ours(filename: str) -> bool:
     return filename.startswith(_OWN) and not filename.startswith(_DEMO)
+
+
+def _is_users(filename: str) -> bool:
+    if filename.startswith(_DEMO):
+        return True
+    return not (_is_ours(filename) or filename.startswith(_LIBRARY) or _INSTALLED & set(Path(filename).parts))
 
 
 def _text(error: BaseException) -> str:

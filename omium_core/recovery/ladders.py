@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -30,28 +31,58 @@ __all__ = [
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_SHAPES = ("constant", "linear", "exponential")
 _BACKOFF = re.compile(r"\s*(constant|linear|exponential)\s*\(([^)]*)\)\s*")
 
 
 def seconds(duration: str | float) -> float:
     """Return a duration such as `"250ms"`, `"10s"` or `"4h"` in seconds; a number is seconds already."""
-    if isinstance(duration, int | float):
+    if isinstance(duration, int | float) and not isinstance(duration, bool):
         return float(duration)
-    match = _DURATION.fullmatch(duration)
+    match = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
     if match is None:
         raise UsageError(f"`{duration}` is not a duration; write it like `250ms`, `10s`, `5m` or `4h`")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def _refuse(of: object, field: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"`{field}` of `{type(of).__name__}` cannot be `{value!r}`; it is {expected}")
+
+
+def _whole(of: object, field: attrs.Attribute[int], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _refuse(of, field.name, value, "a whole number, 0 or more")
+
+
+def _amount(of: object, field: attrs.Attribute[float], value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise _refuse(of, field.name, value, "a number, 0 or more")
+
+
+def _named(of: object, field: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise _refuse(of, field.name, value, "a name")
+
+
+def _truth(of: object, field: attrs.Attribute[bool], value: object) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(of, field.name, value, "true or false")
+
+
+def _shape(of: object, field: attrs.Attribute[str], value: object) -> None:
+    if value not in _SHAPES:
+        raise _refuse(of, field.name, value, f"one of {', '.join(_SHAPES)}")
 
 
 @attrs.frozen
 class Backoff:
     """How long to wait before further attempts, with full jitter unless said otherwise."""
 
-    shape: str = "exponential"
-    first_s: float = 1.0
-    max_s: float = 10.0
-    factor: float = 2.0
-    jitter: bool = True
+    shape: str = attrs.field(default="exponential", validator=_shape)
+    first_s: float = attrs.field(default=1.0, validator=_amount)
+    max_s: float = attrs.field(default=10.0, validator=_amount)
+    factor: float = attrs.field(default=2.0, validator=_amount)
+    jitter: bool = attrs.field(default=True, validator=_truth)
 
     @classmethod
     def parse(cls, text: str) -> Backoff:
@@ -64,7 +95,11 @@ class Backoff:
             raise UsageError(f"`{text}` takes a first wait, a longest wait and a factor")
         first_s = seconds(given[0])
         max_s = seconds(given[1]) if len(given) > 1 else first_s
-        return cls(match[1], first_s, max_s, float(given[2]) if len(given) > 2 else 2.0)
+        try:
+            factor = float(given[2]) if len(given) > 2 else 2.0
+        except ValueError:
+            raise UsageError(f"the factor of `{text}` cannot be `{given[2]}`; it is a number") from None
+        return cls(match[1], first_s, max_s, factor)
 
     def wait_s(self, retry: int, chance: float) -> float:
         """Return the wait before the `retry`-th further attempt (from 1); `chance` in [0, 1) is the jitter's draw."""
@@ -82,27 +117,32 @@ def _backoff(given: Backoff | str | None) -> Backoff | None:
     return Backoff.parse(given) if isinstance(given, str) else given
 
 
+def _backoff_or_none(of: object, field: attrs.Attribute[Backoff | None], value: object) -> None:
+    if value is not None and not isinstance(value, Backoff):
+        raise _refuse(of, field.name, value, "a backoff such as `exponential(1s, 10s)`")
+
+
 @attrs.frozen
 class Retry:
     """Try the step again, `times` further attempts; with `feedback` the agent is told what was wrong."""
 
-    times: int = 1
-    feedback: bool = True
-    backoff: Backoff | None = attrs.field(default=None, converter=_backoff)
+    times: int = attrs.field(default=1, validator=_whole)
+    feedback: bool = attrs.field(default=True, validator=_truth)
+    backoff: Backoff | None = attrs.field(default=None, converter=_backoff, validator=_backoff_or_none)
 
 
 @attrs.frozen
 class Rollback:
     """Go back to the checkpoint `to` (a step's name), by default to the one before the step began."""
 
-    to: str | None = None
+    to: str | None = attrs.field(default=None, validator=attrs.validators.optional(_named))
 
 
 @attrs.frozen
 class Fallback:
     """Let another registered step do it."""
 
-    step: str
+    step: str = attrs.field(validator=_named)
 
 
 @attrs.frozen
@@ -114,15 +154,17 @@ class Compensate:
 class Notify:
     """Tell a channel, then go on with the next rung."""
 
-    channel: str = "log"
+    channel: str = attrs.field(default="log", validator=_named)
 
 
 @attrs.frozen
 class Pause:
     """Wait for a person, at most `timeout`; then the next rung is taken."""
 
-    role: str | None = None
-    timeout_s: float | None = attrs.field(default=None, converter=attrs.converters.optional(seconds))
+    role: str | None = attrs.field(default=None, validator=attrs.validators.optional(_named))
+    timeout_s: float | None = attrs.field(
+        default=None, converter=attrs.converters.optional(seconds), validator=attrs.validators.optional(_amount)
+    )
 
 
 @attrs.frozen
@@ -144,8 +186,8 @@ _TERMINAL = (Skip, Halt)
 class AtMost:
     """An outer limit: no more than `recoveries` within `window`, else halt."""
 
-    recoveries: int
-    window_s: float = attrs.field(converter=seconds)
+    recoveries: int = attrs.field(validator=_whole)
+    window_s: float = attrs.field(converter=seconds, validator=_amount)
 
 
 @attrs.frozen(init=False)
@@ -161,6 +203,9 @@ class Recovery:
     at_most: AtMost | None
 
     def __init__(self, *rungs: Rung, kinds: tuple[str, ...] | None = None, at_most: AtMost | None = None) -> None:
+        for rung in rungs:
+            if not isinstance(rung, Rung):
+                raise UsageError(f"`{rung!r}` cannot be in a recovery; write it like `Retry(3)` or `Pause()`")
         if not rungs or not isinstance(rungs[-1], (*_TERMINAL, Pause)):
             raise UsageError("a recovery must end with `Pause()`, `Skip()` or `Halt()`")
         if any(isinstance(rung, _TERMINAL) for rung in rungs[:-1]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -52,7 +53,9 @@ def result_of(value: Awaitable[Any]) -> Any:
     except RuntimeError:
         return asyncio.run(whole())
     answer: list[tuple[Any, BaseException | None]] = []
-    thread = threading.Thread(target=lambda: answer.append(_ended(whole)), daemon=True)
+    # A thread begins without the context that says which execution the code belongs to.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=lambda: answer.append(context.run(_ended, whole)), daemon=True)
     thread.start()
     thread.join()
     result, error = answer[0]

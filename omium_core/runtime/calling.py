@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -61,10 +62,11 @@ class RollbackOn:
             )
         return cls(kinds, classes, to)
 
-    def ladder(self) -> Ladder:
-        """Return it as a ladder: one rollback, then a person."""
+    def ladder(self, number: int = 1) -> Ladder:
+        """Return it as a ladder: one rollback, then a person. `number` tells it from others on the same step."""
         recovery = Recovery(Rollback(self.to), Pause(), Halt(), kinds=self.kinds)
-        return Ladder(recovery, "@rollback_on", self.classes, {"to": self.to} if self.to else {})
+        source = "@rollback_on" if number == 1 else f"@rollback_on {number}"
+        return Ladder(recovery, source, self.classes, {"to": self.to} if self.to else {})
 
 
 def step_call(
@@ -113,7 +115,7 @@ def effect_call(
     named = declaration.arguments.named(args, kwargs)
     digest, storable = codec.digest(named)
     content = {"arguments": named} if storable else _storable_part(codec, named)
-    lineage = str(declaration.key(*args, **kwargs)) if declaration.key is not None else None
+    lineage = _key(declaration, args, kwargs) if declaration.key is not None else None
     return EffectCall(
         declaration.name,
         declaration.kind,
@@ -160,6 +162,21 @@ def _storable_part(codec: Codec, named: dict[str, Any]) -> dict[str, Any]:
     return {"arguments": kept, "opaque": opaque} if opaque else {"arguments": kept}
 
 
+def _key(declaration: EffectDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return the user's own key; two requests with the same one are the same effect, so nothing vague can be one."""
+    assert declaration.key is not None
+    key = declaration.key(*args, **kwargs)
+    # Who never imported `uuid` cannot have given one, and need not pay for it.
+    uuid = sys.modules.get("uuid")
+    if isinstance(key, bool) or not (isinstance(key, str | int) or (uuid is not None and isinstance(key, uuid.UUID))):
+        raise UsageError(
+            f"`key=` of effect `{declaration.name}` gave `{key!r}`; it must give a text, a whole number or a UUID"
+        )
+    if key == "":
+        raise UsageError(f"`key=` of effect `{declaration.name}` gave an empty text; it must say which effect it is")
+    return str(key)
+
+
 def _fingerprint(
     codec: Codec,
     declaration: EffectDeclaration,
@@ -189,7 +206,7 @@ def _ladders(
 
 @lru_cache(maxsize=4096)
 def _declared_ladders(declaration: StepDeclaration) -> tuple[Ladder, ...]:
-    own = [one.ladder() for one in declaration.rollback_on]
+    own = [one.ladder(number) for number, one in enumerate(declaration.rollback_on, 1)]
     if declaration.recovery is not None:
         own.append(Ladder(declaration.recovery, f"recovery of {declaration.name}"))
     return tuple(own)

@@ -35,16 +35,20 @@ class SystemClock:
     """The system's clock and randomness."""
 
     def now(self) -> float:
+        """Return the system's time, which may go backwards when it is set."""
         # Whole microseconds, so that a header is no longer than it must be.
         return time.time_ns() // 1_000 / 1e6
 
     def chance(self) -> float:
+        """Return a random number that is no secret."""
         return random.random()
 
     def sleep(self, seconds: float) -> None:
+        """Hold this thread for that time."""
         time.sleep(seconds)
 
     async def asleep(self, seconds: float) -> None:
+        """Hold this task for that time, and no other."""
         from omium_core.runtime import awaiting  # Sync programs never come here.
 
         await awaiting.asleep(seconds)

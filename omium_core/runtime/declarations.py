@@ -12,25 +12,43 @@ from omium_core.errors import NotDone, UsageError
 from omium_core.model.effect import COMPENSABLE, IDEMPOTENT, IRREVERSIBLE, READ
 from omium_core.recovery.ladders import Recovery
 
-__all__ = ["Arguments", "EffectDeclaration", "Registry", "StepDeclaration", "WorkflowDeclaration", "check_name"]
+__all__ = [
+    "Arguments",
+    "EffectDeclaration",
+    "Registry",
+    "StepDeclaration",
+    "WorkflowDeclaration",
+    "check_name",
+    "is_async",
+]
 
 _FORBIDDEN = set('/#[]|@~"\\\n\r\t')
 
 
 def check_name(name: str) -> str:
     """Return a name that can be part of a path; raise `UsageError` for one that cannot."""
-    if not name or len(name) > 100 or _FORBIDDEN & set(name):
+    given: Any = name
+    if not isinstance(given, str) or not name or len(name) > 100 or _FORBIDDEN & set(name):
         raise UsageError(f'`{name}` cannot be a name: use 1 to 100 characters, none of / # [ ] | @ ~ " \\')
     return name
 
 
+def is_async(fn: Callable[..., Any]) -> bool:
+    """Say whether a call has to be awaited: of an `async def`, a partial of one, an object with such a `__call__`."""
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
+
+
 @attrs.frozen(eq=False)
 class Arguments:
-    """How a function's arguments are named, without the `self` of a method."""
+    """How a function's arguments are named, without the `self` of a method.
+
+    `names` are the parameters where all are ordinary ones, the first `required` of them without a default.
+    """
 
     signature: inspect.Signature
     method: bool
     names: tuple[str, ...] | None
+    required: int = 0
 
     @classmethod
     def of(cls, fn: Callable[..., Any]) -> Arguments:
@@ -41,11 +59,15 @@ class Arguments:
         rest = parameters[1:] if method else parameters
         simple = all(one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for one in rest)
         plain = signature.replace(parameters=rest)
-        return cls(plain, method, tuple(one.name for one in rest) if simple else None)
+        required = sum(one.default is inspect.Parameter.empty for one in rest)
+        return cls(plain, method, tuple(one.name for one in rest) if simple else None, required)
 
     def named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the given arguments by name, so that `f(1)` and `f(x=1)` are the same call."""
-        if self.names is not None and len(args) <= len(self.names) and not kwargs:
+        """Return the given arguments by name, so that `f(1)` and `f(x=1)` are the same call.
+
+        Raises `TypeError`, as the call itself would, for missing and unknown ones.
+        """
+        if self.names is not None and not kwargs and self.required <= len(args) <= len(self.names):
             return dict(zip(self.names, args, strict=False))
         return dict(self.signature.bind(*args, **kwargs).arguments)
 
@@ -155,8 +177,10 @@ class Registry:
 
 
 def _home(declaration: Declaration) -> tuple[str, str]:
-    return declaration.fn.__module__, declaration.fn.__qualname__
+    fn = declaration.fn
+    # A partial or an object with `__call__` has no name of its own; that of its class says where it is from.
+    return str(getattr(fn, "__module__", "")), str(getattr(fn, "__qualname__", type(fn).__qualname__))
 
 
 def _local(declaration: Declaration) -> bool:
-    return "<locals>" in declaration.fn.__qualname__
+    return not hasattr(declaration.fn, "__qualname__") or "<locals>" in declaration.fn.__qualname__

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
-import attrs
-
 from omium_core.model.events import Event
 
-__all__ = ["Hooks", "NoHooks"]
+__all__ = ["Hooks"]
 
 
 class Hooks(Protocol):
@@ -26,17 +24,3 @@ class Hooks(Protocol):
 
     def notify(self, channel: str, subject: str, message: str) -> str | None:
         """Tell a channel; return what went wrong, if anything did."""
-
-
-@attrs.frozen
-class NoHooks:
-    """No plugin listens."""
-
-    def tracker(self, execution: str) -> Callable[[list[Event]], None] | None:
-        return None
-
-    def wrappers(self, execution: str, step: str) -> list[tuple[str, Generator[None, Any, None]]]:
-        return []
-
-    def notify(self, channel: str, subject: str, message: str) -> str | None:
-        return f"there is no channel `{channel}`"

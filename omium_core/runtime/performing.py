@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -211,16 +212,32 @@ def _fallback(run: Run, name: str, target: Any) -> Callable[[], Any]:
         found = run.registry.find(StepDeclaration, name)
         if found is None:
             raise UsageError(f"there is no step `{name}` to fall back to; import the module that declares it")
-        args = (target.instance, *target.args) if found.arguments.method else target.args
-        return found.fn(*args, **target.kwargs)
+        if not found.arguments.method:
+            return found.fn(*target.args, **target.kwargs)
+        if not _declares(type(target.instance), found):
+            raise UsageError(
+                f"`{name}` cannot be fallen back to here: it is a method of another agent; "
+                f"name a step of the same agent, or one that is a function"
+            )
+        return found.fn(target.instance, *target.args, **target.kwargs)
 
     return call
+
+
+def _declares(cls: type, step: StepDeclaration) -> bool:
+    """Say whether a step is a method of that class or of one above it, so that an instance can be its `self`."""
+    methods = [one for above in cls.__mro__ for one in vars(above).values() if isinstance(one, FunctionType)]
+    steps = [one.__dict__["__omium__"] for one in methods if "__omium__" in one.__dict__]
+    # By its place, not by identity: after a reload, an instance is of the class as it was before.
+    home = (step.fn.__module__, step.fn.__qualname__)
+    return any((one.fn.__module__, one.fn.__qualname__) == home for one in steps)
 
 
 def _perform(run: Run, command: Perform) -> Invocation:
     call, here = command.call, CURRENT.get()
     assert here is not None and call.target is not None
-    frame = attrs.evolve(here, key=command.key)
+    # What the effect calls in its turn is part of it.
+    frame = attrs.evolve(here, key=command.key, plain=True)
 
     def succeeded(value: Any) -> Outcome:
         content = {**call.request(), "value": value} if call.kind == "read" and call.request is not None else value
@@ -236,7 +253,8 @@ def _resend(run: Run, effect: EffectRecord) -> Invocation | None:
     declaration = _declared(run, effect)
     step = run.registry.find(StepDeclaration, effect.name) if declaration is None else None
     target = declaration or step
-    if target is None or (step is not None and step.arguments.method):
+    # The instance that a method was called on is not recorded, so there is nobody to send it again.
+    if target is None or target.arguments.method:
         return None
     recorded = run.store.value(run.id, effect.seq)
     args, kwargs = target.arguments.call(recorded["arguments"])
@@ -275,7 +293,13 @@ def _world(
             return Outcome(failure=Failure("error", "it did not happen"), definite=True)
         return Outcome(value, run.store.codec.seal(value))
 
-    return Invocation(call, frame, succeeded, lambda error: _effect_error(run, _declared(run, effect), error))
+    def failed(error: BaseException) -> Outcome:
+        # What ends the program or the task says nothing about the effect, and must not be lost in an answer about it.
+        if not isinstance(error, Exception):
+            raise error
+        return _effect_error(run, _declared(run, effect), error)
+
+    return Invocation(call, frame, succeeded, failed)
 
 
 def _effect_error(run: Run, declaration: EffectDeclaration | None, error: BaseException) -> Outcome:

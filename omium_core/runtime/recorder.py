@@ -52,12 +52,21 @@ class Recorder:
             if event.body is not None:
                 bodies.append(event.body.data)
                 blobs.extend(event.body.blobs)
-        before, self.digest = self.epoch, digest
+        before, previous, self.digest = self.epoch, self.digest, digest
         self.epoch = events[-1].epoch
         change = row if before != self.epoch or row != self.row else None
         self.row = row
         return Batch(
-            self.execution, events[0].seq, before, self.epoch, headers, b"".join(bodies), digest, tuple(blobs), change
+            self.execution,
+            events[0].seq,
+            before,
+            self.epoch,
+            headers,
+            b"".join(bodies),
+            digest,
+            tuple(blobs),
+            change,
+            previous,
         )
 
     def _landed(self, commit: Commit, digests: list[str], events: list[Event]) -> None:

@@ -6,6 +6,7 @@ drivers is in `performing`; here is only what differs: who waits, and who awaits
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -16,6 +17,7 @@ import attrs
 
 from omium_core.engine.commands import Append, Attempt, Check, Command, Perform, Quiesce, Resend, Sleep, Undo
 from omium_core.engine.machine import Carried, Machine, Protocol, Stop
+from omium_core.engine.scope import Scope
 from omium_core.errors import OmiumError, StoreError, UsageError
 from omium_core.interfaces.checkpoint import Commit, StatusChange
 from omium_core.model import events as e
@@ -50,6 +52,7 @@ class Run:
     registry: Registry
     hooks: Hooks
     ladders: tuple[Ladder, ...] = ()
+    pid: int = attrs.field(factory=os.getpid)
     lock: threading.RLock = attrs.field(factory=threading.RLock)
     tasks: weakref.WeakSet[Any] = attrs.field(factory=weakref.WeakSet)
 
@@ -108,6 +111,8 @@ class Run:
         self, protocol: Protocol[Any], result: Any, error: BaseException | None
     ) -> tuple[Command, Commit | None]:
         """Let the engine compute until its next command; take events over in the order in which it made them."""
+        if self.pid != os.getpid():
+            raise UsageError(f"execution `{self.id}` belongs to the process that forked; this one cannot go on with it")
         with self.lock:
             self.machine.now = self.store.clock.now()
             command = protocol.throw(error) if error is not None else protocol.send(result)
@@ -140,7 +145,7 @@ class Run:
         if isinstance(command, Sleep):
             return self.store.clock.sleep(command.seconds)
         if isinstance(command, Quiesce):
-            return self._quiesce()
+            return self._quiesce(command.scope)
         if self.recorder.last is not None and not self.recorder.last.done:
             self.recorder.last.wait()
         return performing.compute(self, command)
@@ -151,7 +156,7 @@ class Run:
         if isinstance(command, Sleep):
             return await self.store.clock.asleep(command.seconds)
         if isinstance(command, Quiesce):
-            return await self._aquiesce()
+            return await self._aquiesce(command)
         if self.recorder.last is not None and not self.recorder.last.done:
             await self._landed(self.recorder.last)
         return performing.compute(self, command)
@@ -189,21 +194,22 @@ class Run:
 
         await awaiting.landed(self.store.journal, commit)
 
-    def _quiesce(self) -> None:
-        """Wait until no other lane is inside an effect; `check_running` lets none begin."""
+    def _quiesce(self, scope: Scope) -> None:
+        """Wait until no lane of a body is in the middle of a call; `check_running` lets none begin."""
         for _ in range(int(QUIESCE_S / QUIET_CHECK_S)):
-            if not self.machine.in_flight:
+            if not scope.busy:
                 return
             time.sleep(QUIET_CHECK_S)
 
-    async def _aquiesce(self) -> None:
+    async def _aquiesce(self, command: Quiesce) -> None:
         from omium_core.runtime import awaiting  # Sync programs never come here.
 
         for _ in range(int(QUIESCE_S / QUIET_CHECK_S)):
-            if not self.machine.in_flight:
+            if not command.scope.busy:
                 break
             await awaiting.asleep(QUIET_CHECK_S)
-        await awaiting.cancel_all(self.tasks, QUIESCE_S)
+        if command.cancel:
+            await awaiting.cancel_all(self.tasks, QUIESCE_S)
 
 
 @attrs.frozen

@@ -29,14 +29,15 @@ APPEND_BYTES_MAX = 500_000_000
 # waits for is promised within 10 ms.
 LINGER_S = 0.005
 
-# One statement compares and appends. The execution's last event is the one before `first_seq`: an append that ends
-# there exists, and none that ends later.
+# One statement compares and appends: where the epoch, the last event or its hash is another, `first_seq` is null, which
+# its column does not take, and the row is passed over. An `INSERT ... SELECT` would first copy the row into a temporary
+# table, because it reads from the table that it writes to.
 APPEND = """
-INSERT INTO append(id, first_seq, epoch, headers, digest, bodies)
-SELECT e.num << 32 | ?, ?, ?, ?, ?, ? FROM execution AS e
-WHERE e.id = ? AND e.epoch = ?
-    AND EXISTS (SELECT 1 FROM append WHERE id = (e.num << 32 | ?))
-    AND NOT EXISTS (SELECT 1 FROM append WHERE id BETWEEN (e.num << 32 | ?) AND (e.num << 32 | 4294967295))
+INSERT OR IGNORE INTO append(id, first_seq, epoch, headers, digest, bodies) VALUES (
+    (SELECT num << 32 | ? FROM execution WHERE id = ?),
+    (SELECT ? FROM execution AS e JOIN append AS a ON a.id = (SELECT max(id) FROM append WHERE id < (e.num + 1) << 32)
+        WHERE e.id = ? AND e.epoch = ? AND a.id = (e.num << 32 | ?) AND a.digest = coalesce(?, a.digest)),
+    ?, ?, ?, ?)
 """
 START = """
 INSERT INTO execution(id, epoch, workflow, status, runner, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -109,9 +110,10 @@ class Entry:
     batch: Batch
     last_seq: int
     headers: str
+    previous: bytes | None
     digest: bytes
-    blobs: tuple[tuple[bytes, bytes], ...]
-    large: tuple[tuple[str, bytes], ...]
+    blobs: Sequence[tuple[bytes, bytes]]
+    large: Sequence[tuple[str, bytes]]
     pages: int
     # Set when a transaction with this entry was cut short, so that it may be there already.
     tried: bool = False
@@ -159,8 +161,9 @@ class GroupWriter:
             raise StoreError(
                 f"the store `{self._connections.path}` is {QUEUE_MAX} appends behind; wait for some of them first"
             )
-        commit = SqliteCommit(batch.execution, self, self._entry(batch))
-        if commit.entry is not None and commit.entry.large:
+        entry = self._entry(batch)
+        commit = SqliteCommit(batch.execution, self, entry)
+        if entry.large:
             self._uploads.append(commit)
         self._queue.append(commit)
         if not self._armed.is_set():
@@ -222,21 +225,25 @@ class GroupWriter:
             raise UsageError(
                 f"a batch of `{batch.execution}` cannot go from epoch {batch.expected_epoch} to {batch.epoch}"
             )
+        blobs: list[tuple[bytes, bytes]] = []
+        large: list[tuple[str, bytes]] = []
+        size = len(headers) + len(batch.bodies)
         try:
             headers.encode()
             digest = bytes.fromhex(batch.digest)
-            large = [(one.digest, one.data) for one in batch.blobs if self._is_large(one.data)]
-            blobs = [(bytes.fromhex(one.digest), one.data) for one in batch.blobs if not self._is_large(one.data)]
+            previous = bytes.fromhex(batch.previous) if batch.previous is not None else None
+            for one in batch.blobs:
+                if self._large is not None and len(one.data) >= self._large_bytes:
+                    large.append((one.digest, one.data))
+                else:
+                    blobs.append((bytes.fromhex(one.digest), one.data))
+                    size += len(one.data)
         except ValueError as problem:
             raise UsageError(f"a batch of `{batch.execution}` cannot be stored: {problem}") from problem
-        size = len(headers) + len(batch.bodies) + sum(len(data) for _, data in blobs)
         if size > APPEND_BYTES_MAX:
             raise UsageError(f"a batch of `{batch.execution}` has {size} bytes, and {APPEND_BYTES_MAX} is the most")
         pages = 3 + 2 * len(blobs) + size // PAGE_BYTES
-        return Entry(batch, last_seq, headers, digest, tuple(blobs), tuple(large), pages)
-
-    def _is_large(self, data: bytes) -> bool:
-        return self._large is not None and len(data) >= self._large_bytes
+        return Entry(batch, last_seq, headers, previous, digest, blobs, large, pages)
 
     def _wake(self, *, urgent: bool = False) -> None:
         """Let the thread commit: now, or after it has lingered."""
@@ -418,15 +425,16 @@ class GroupWriter:
             APPEND,
             (
                 entry.last_seq,
+                batch.execution,
                 batch.first_seq,
+                batch.execution,
+                batch.expected_epoch,
+                batch.first_seq - 1,
+                entry.previous,
                 batch.epoch,
                 entry.headers,
                 entry.digest,
                 batch.bodies,
-                batch.execution,
-                batch.expected_epoch,
-                batch.first_seq - 1,
-                batch.first_seq,
             ),
         )
         if not cursor.rowcount:

@@ -70,7 +70,7 @@ def parts(value: Any) -> list[tuple[str, Any]]:
 
 def at(value: Any, path: str) -> Any:
     """Look a path up again, by way of all paths."""
-    return {one: found for one, found in looked_up(value, "")}[path]
+    return dict(looked_up(value, ""))[path]
 
 
 def looked_up(value: Any, here: str) -> list[tuple[str, Any]]:

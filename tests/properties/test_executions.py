@@ -1,28 +1,29 @@
 """Random programs through random stories of deaths, answers and rollbacks keep what concepts.md promises.
 
-A failure prints the program and the story; `tell(program, story)` tells it again.
+A failure prints the program and the story, which `tell(program, story)` tells again, and a line to reproduce it.
 """
 
 from __future__ import annotations
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-
 from torture.programs import Effect, Lanes, Program, Saved, Step, Together
 from torture.story import Story, tell
-from torture.strategies import calm_programs, stories, wild_programs
+from torture.strategies import calm_programs, stories, told, wild_programs
 
 KINDS = st.booleans()
 
 
+@told(80)
 @given(concurrent=KINDS, data=st.data())
 def test_a_program_comes_to_the_same_end_whatever_happens_to_it(concurrent: bool, data: st.DataObject) -> None:
     """Deaths and rollbacks change neither the outcomes, nor their Merkle root, nor what stands in the world."""
     _same_end(data.draw(calm_programs(concurrent=concurrent, lanes=False)), data.draw(stories()))
 
 
+@told(80)
 @given(concurrent=KINDS, data=st.data())
 def test_a_program_with_lanes_comes_to_the_same_end_whatever_happens_to_it(
     concurrent: bool, data: st.DataObject
@@ -31,6 +32,7 @@ def test_a_program_with_lanes_comes_to_the_same_end_whatever_happens_to_it(
     _same_end(data.draw(calm_programs(concurrent=concurrent)), data.draw(stories()))
 
 
+@told(80)
 @given(concurrent=KINDS, data=st.data())
 def test_a_program_keeps_the_promises_whatever_goes_wrong(concurrent: bool, data: st.DataObject) -> None:
     """Lost replies, refusals, models that reword, failed compensations, all ladders, blocks and transactions."""
@@ -38,6 +40,7 @@ def test_a_program_keeps_the_promises_whatever_goes_wrong(concurrent: bool, data
     tell(program, data.draw(stories()), keys_in_values=True)
 
 
+@told(80)
 @given(concurrent=KINDS, data=st.data())
 def test_a_program_with_lanes_keeps_the_promises_whatever_goes_wrong(concurrent: bool, data: st.DataObject) -> None:
     """The same with threads and tasks."""
@@ -79,7 +82,7 @@ def test_a_death_at_any_moment_changes_nothing(program: Program, keep: int) -> N
         _compare(undisturbed, disturbed)
 
 
-@settings(max_examples=15)
+@told(15)
 @given(st.lists(st.integers(1, 25), min_size=3, max_size=8), st.integers(0, 8))
 def test_dying_again_and_again_loses_nothing(moments: list[int], keep: int) -> None:
     """Each life gets a bit further, also those that die while they recover."""

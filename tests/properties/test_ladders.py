@@ -121,7 +121,9 @@ def test_durations_are_read(number: int, unit: str) -> None:
     assert seconds(number) == number
 
 
-@pytest.mark.parametrize("text", ["", "5", "s", "-1s", "1 parsec", "exponential()", "exponential(1s, 2s, 3, 4)", "x(1s)"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "s", "-1s", "1 parsec", "exponential()", "exponential(1s, 2s, 3, 4)", "x(1s)"]
+)
 def test_what_is_not_a_duration_or_a_backoff_is_refused(text: str) -> None:
     """With a sentence that shows the form."""
     with pytest.raises(UsageError):

@@ -604,7 +604,7 @@ def test_a_full_disk_fails_the_append_and_not_the_store(journal: SqliteJournal) 
     assert journal.check() == []
 
 
-@pytest.mark.parametrize("where", ["BEGIN", "INSERT INTO append", "COMMIT"])
+@pytest.mark.parametrize("where", ["BEGIN", "INTO append", "COMMIT"])
 def test_a_failed_statement_fails_its_group(journal: SqliteJournal, where: str) -> None:
     """Whatever statement fails, the tickets get the error, nothing stays half done, and the next append goes in."""
     journal.append(batch()).wait()
@@ -916,3 +916,16 @@ def test_durability(path: Path, durability: Any, level: int) -> None:
         assert journal._connections.writer().execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
         journal._connections.poison()
     journal.close()
+
+
+def test_another_history_is_fenced(tmp_path: Path) -> None:
+    """An append that follows events which are not the stored ones fails, though sequence and epoch fit."""
+    journal = SqliteJournal(tmp_path / "omium.db")
+    try:
+        journal.append(Batch("e", 1, 0, 1, ["{}"], b"", "aa" * 32)).wait()
+
+        with pytest.raises(ExecutionFenced):
+            journal.append(Batch("e", 2, 1, 1, ["{}"], b"", "cc" * 32, previous="bb" * 32)).wait()
+        journal.append(Batch("e", 2, 1, 1, ["{}"], b"", "cc" * 32, previous="aa" * 32)).wait()
+    finally:
+        journal.close()

@@ -45,7 +45,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     flow.start(execution_id="two")
     omium.rollback("two", to="grow", reason="test", by="ann")
     flow.resume("two")
-    omium.fork("one", at="grow", new_execution_id="three")
+    omium.fork("one", at="grow", execution_id="three")
     flow.resume("three")
     assert omium.verify().ok
     omium.runtime_for().close()
@@ -78,7 +78,9 @@ def rowids(database: Path, table: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("table", "column"), [("append", "headers"), ("append", "bodies"), ("append", "digest"), ("blob", "data")])
+@pytest.mark.parametrize(
+    ("table", "column"), [("append", "headers"), ("append", "bodies"), ("append", "digest"), ("blob", "data")]
+)
 def test_any_flipped_bit_is_found(database: Path, table: str, column: str) -> None:
     """A bit of a header, a body, a hash or a blob that is another one is named."""
     chance = random.Random(f"{SEED}{table}{column}")
@@ -140,7 +142,9 @@ def test_reordered_appends_are_found(database: Path) -> None:
 @pytest.mark.parametrize("column", ["status", "workflow", "epoch"])
 def test_changed_table_is_found(database: Path, column: str) -> None:
     """The table of executions says what the journals say."""
-    assert changed(database, f"UPDATE execution SET {column} = ? WHERE id = 'one'", 77 if column == "epoch" else "other")
+    value = 77 if column == "epoch" else "other"
+
+    assert changed(database, f"UPDATE execution SET {column} = ? WHERE id = 'one'", value)
 
 
 def test_missing_blob_is_found(database: Path) -> None:

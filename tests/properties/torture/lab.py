@@ -128,9 +128,12 @@ class SimJournal:
     living: set[str]
     pending: list[SimCommit] = attrs.field(factory=list)
     lock: Any = attrs.field(factory=threading.RLock)
+    refusal: OmiumError | None = None
 
     def append(self, batch: Batch) -> SimCommit:
         self.fate.moment()
+        if self.refusal is not None:
+            raise self.refusal
         commit = SimCommit(self, batch)
         with self.lock:
             self.pending.append(commit)
@@ -204,7 +207,7 @@ class SimJournal:
 
 
 class Runs(dict[str, Any]):
-    """The executions that a process runs, and those that it ran: their folded states are compared with the journal's."""
+    """The executions that a process runs, and in `ended` also those that it ran."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -233,16 +236,16 @@ class Lab:
 
     def process(self, at: int | None = None, keep: int = 0) -> Runtime:
         """Start a process in the place of the one before, which is as good as dead; `at` is the moment of its death."""
-        self.born += 1
         self.fate.dead = True
         self.living.clear()
+        return self.another(at, keep)
+
+    def another(self, at: int | None = None, keep: int = 0) -> Runtime:
+        """Start a process beside the one before; from here on it is the one that this Python process is."""
+        self.born += 1
         self.fate = Fate(at, keep)
         journal = SimJournal(self.disk, self.fate, f"sim:{self.born}", self.living)
         self.fate.last_words = journal.last_words
-        return self.enter(journal)
-
-    def enter(self, journal: Any) -> Runtime:
-        """Make the runtime over a journal the one that this Python process uses for the lab's URL."""
         self.runs = Runs()
         self.store = Store(self.url, journal, Codec(types()), self.clock, self.runs)
         runtime = Runtime(_config(self.url), _plugins(), self.store, registry(), _hooks(self.url))

@@ -1,4 +1,4 @@
-"""Programs as data, and the functions that they mean: steps, effects, lanes, blocks and transactions of the real SDK."""
+"""Programs as data, and the functions of the real SDK that they mean: steps, effects, lanes, blocks, transactions."""
 
 from __future__ import annotations
 
@@ -139,8 +139,6 @@ class _Maker:
 
     world: World
     count: int = 0
-    model: Any = None
-    amodel: Any = None
 
     def name(self, letter: str) -> str:
         self.count += 1
@@ -188,7 +186,7 @@ class _Maker:
 
     def effect(self, node: Effect) -> Sync:
         world, name, options = self.world, *self._declared(node)
-        ask = self._model()
+        ask = self._model(name)
 
         def fn(arg: int, words: int) -> Any:
             return world.apply(name, _provider(node), f"{name}({arg})", (arg, words), node.trouble)
@@ -196,7 +194,7 @@ class _Maker:
         call = omium.effect(**options)(fn)
 
         def run(arg: int) -> Any:
-            words = ask(name) if node.words else 0
+            words = ask() if node.words else 0
             try:
                 return call(arg, words)
             except Exception:
@@ -208,7 +206,7 @@ class _Maker:
 
     def aeffect(self, node: Effect) -> Async:
         world, name, options = self.world, *self._declared(node)
-        ask = self._amodel()
+        ask = self._amodel(name)
 
         async def fn(arg: int, words: int) -> Any:
             await asyncio.sleep(0)
@@ -219,7 +217,7 @@ class _Maker:
         call = omium.effect(**options)(fn)
 
         async def run(arg: int) -> Any:
-            words = await ask(name) if node.words else 0
+            words = await ask() if node.words else 0
             try:
                 return await call(arg, words)
             except Exception:
@@ -248,33 +246,29 @@ class _Maker:
             options["fingerprint"] = lambda arg, words: arg
         return name, options
 
-    def _model(self) -> Any:
-        if self.model is None:
-            self.model = omium.effect(name="model", model="scripted")(lambda name: self.world.ask(name, 0))
-        return self.model
+    def _model(self, name: str) -> Any:
+        """A model of each place's own, so that lanes which begin with it have names of their own."""
+        return omium.effect(name=f"model of {name}", model="scripted")(lambda: self.world.ask(name, 0))
 
-    def _amodel(self) -> Any:
-        if self.amodel is None:
+    def _amodel(self, name: str) -> Any:
+        async def ask() -> int:
+            await asyncio.sleep(0)
+            return self.world.ask(name, 0)
 
-            async def ask(name: str) -> int:
-                await asyncio.sleep(0)
-                return self.world.ask(name, 0)
-
-            self.amodel = omium.effect(name="amodel", model="scripted")(ask)
-        return self.amodel
+        return omium.effect(name=f"model of {name}", model="scripted")(ask)
 
     # ---- steps
 
     def step(self, node: Step) -> Sync:
         world, name = self.world, self.name("s")
-        inner, ask = self.body(node.body), self._model()
+        inner, ask = self.body(node.body), self._model(name)
 
         def fn(arg: int) -> Any:
             world.entered(omium.current().step)
             if node.early:
                 _fail(node, 0)
             value = inner(arg)
-            _fail(node, ask(name) if node.moody else 0)
+            _fail(node, ask() if node.moody else 0)
             return {"step": name, "of": arg, "inner": value}
 
         call = _step(node, name, fn)
@@ -295,14 +289,14 @@ class _Maker:
 
     def astep(self, node: Step) -> Async:
         world, name = self.world, self.name("s")
-        inner, ask = self.abody(node.body), self._amodel()
+        inner, ask = self.abody(node.body), self._amodel(name)
 
         async def fn(arg: int) -> Any:
             world.entered(omium.current().step)
             if node.early:
                 _fail(node, 0)
             value = await inner(arg)
-            _fail(node, await ask(name) if node.moody else 0)
+            _fail(node, await ask() if node.moody else 0)
             return {"step": name, "of": arg, "inner": value}
 
         call = _step(node, name, fn)

@@ -74,9 +74,7 @@ class _Teller:
     moments: int = 0
 
     def tell(self) -> Ending:
-        self.deaths, self.answers, self.returns = map(
-            list, (self.story.deaths, self.story.answers, self.story.returns)
-        )
+        self.deaths, self.answers, self.returns = map(list, (self.story.deaths, self.story.answers, self.story.returns))
         workflow = compiled(self.program, self.world)
         self.live(lambda: workflow.start(1, execution_id=EXECUTION))
         while self.lives < LIVES_MAX:
@@ -161,6 +159,8 @@ class _Teller:
 
 
 async def _whole(found: Any) -> Any:
+    # Tasks that died with their process have nobody who looks at their exceptions.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     return await found
 
 

@@ -172,5 +172,7 @@ class World:
 
     def _expect_undo_intent(self, effect: str) -> None:
         events = self.lab.events(self.execution)
-        known = any(isinstance(one, e.EffectIntended) and one.of == effect and one.kind == COMPENSATION for one in events)
+        known = any(
+            isinstance(one, e.EffectIntended) and one.of == effect and one.kind == COMPENSATION for one in events
+        )
         self.expect(known, f"`{effect}` was undone before the intent of that was durable")

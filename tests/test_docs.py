@@ -43,7 +43,8 @@ def test_demo_is_what_the_readme_shows(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "COLUMNS": "120"}
     shown = next(block for block in TEXT.findall((ROOT / "README.md").read_text()) if "loan-onboarding" in block)
 
-    done = subprocess.run(["omium", "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=120, env=env)
+    command = [sys.executable, "-m", "omium", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=env)
 
     assert _alike(done.stdout) == _alike(shown)
 

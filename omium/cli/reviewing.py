@@ -75,7 +75,7 @@ def set_value(given: str) -> tuple[str, Any]:
 def _given(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the answer as `omium.review` takes it; raise `UsageError` unless it is exactly one."""
     chosen = [option for name, option in _ANSWERS.items() if not _absent(answer[name])]
-    if len(chosen) > 1 or (answer["approve"] and chosen and chosen[0] in ("--choice", "--skip", "--reject")):
+    if len(chosen) > 1 or (answer["approve"] and chosen and chosen[0] in ("--skip", "--reject")):
         given = " and ".join(f"`{one}`" for one in (["--approve"] if answer["approve"] else []) + chosen)
         raise UsageError(f"{given} are different answers; give one")
     if not chosen and not answer["approve"]:

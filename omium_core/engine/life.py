@@ -30,7 +30,7 @@ ENTRIES_MAX = 10_000
 class End:
     """How a stay in user code ended: enter it `again`, or leave with a value, or with the error users see."""
 
-    kind: Literal["again", "completed", "paused", "halted", "rolled_back", "failed"]
+    kind: Literal["again", "completed", "paused", "halted", "failed"]
     value: Any = None
     reason: str = ""
     error: BaseException | None = None

@@ -67,9 +67,7 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: StepCall) -> Proto
         scope.count(-1)
 
 
-def _performed(
-    machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, known: bool
-) -> Protocol[Any]:
+def _performed(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, known: bool) -> Protocol[Any]:
     """Attempt the step until an outcome holds."""
     turn: _Turn | _Settled = yield from _first_turn(machine, path, call, known)
     for _ in range(ATTEMPTS_MAX):

@@ -13,7 +13,7 @@ import pytest
 
 SCRIPT = Path(__file__).parent / "torture" / "killed.py"
 # All moments take minutes; the slice takes every n-th, and another first one for each kind of program.
-EVERY = int(os.environ.get("OMIUM_KILL_EVERY", "9"))
+EVERY = int(os.environ.get("OMIUM_KILL_EVERY", "13"))
 
 
 def lived(how: str, folder: Path, moment: int = 0) -> str | None:

@@ -13,6 +13,7 @@ from torture.lab import Crash, Lab, lab
 import omium
 from omium import (
     Checkpoint,
+    Compensate,
     Diverged,
     Execution,
     ExecutionFenced,
@@ -388,6 +389,36 @@ def test_what_an_unfinished_inner_step_did_is_compensated(here: Lab, outside: Ou
     omium.rollback("one", "start", by="ann", store=here.url)
     assert resumed(here, flow).status == "completed"
     assert outside.net() == ["dear ann", "base"]
+
+
+@pytest.mark.parametrize(("last", "status", "attempts"), [(Retry(1), "completed", [1, 2]), (Pause(), "paused", [1])])
+def test_a_process_that_dies_in_a_compensation_brings_it_to_its_end(
+    here: Lab, outside: Outside, last: Any, status: str, attempts: list[int]
+) -> None:
+    """The effect may be undone already, so nobody claims it; and the ladder goes on with the rung that is next."""
+    seen = []
+
+    @omium.effect(undo=lambda value: outside(f"undo {value}"))
+    def charge() -> str:
+        return outside("charge")
+
+    @omium.checkpoint("pay", recovery=Recovery(Compensate(), last, Halt()))
+    def pay() -> str:
+        seen.append(omium.current().attempt)
+        paid = charge()
+        omium.require(omium.current().attempt > 1, "not at once")
+        return paid
+
+    @omium.workflow(store=here.url)
+    def flow() -> str:
+        return pay()
+
+    outside.die_at = "undo charge"
+    with pytest.raises(Crash):
+        flow.start(execution_id="one")
+    outside.log.remove("undo charge")  # It is undone again under the same key, which a provider recognises.
+    assert (resumed(here, flow).status, seen) == (status, attempts)
+    assert outside.net() == ["charge"] * (len(attempts) - 1)
 
 
 # ---- blocks

@@ -70,7 +70,7 @@ def test_every_answer_leads_on(asking: Any, answer: tuple[str, ...], status: int
         (("--approve",), 2, "missing option '--by'"),
         (("--by", "ann"), 2, "give an answer"),
         (("--skip", "--reject", "--by", "ann"), 2, "`--skip` and `--reject` are different answers"),
-        (("--approve", "--choice", "0", "--by", "ann"), 2, "`--approve` and `--choice` are different answers"),
+        (("--approve", "--skip", "--by", "ann"), 2, "`--approve` and `--skip` are different answers"),
         (("--choice", "9", "--by", "ann"), 1, "there is no choice 9"),
         (("--set", "apr", "--by", "ann"), 2, "is not of the form `PATH=VALUE`"),
         (("--approve", "--by", "ann", "--expected-head", "ckpt_0000"), 1, "it changed since you looked"),

@@ -158,7 +158,7 @@ def _same_request(machine: Machine, scope: Scope, slot: str, call: EffectCall) -
     found = [
         effect
         for effect in machine.state.requests(call.name, call.fingerprint)
-        if effect.stands and (_claimable(effect, scope) or _shared(effect, scope, call))
+        if effect.stands and (_claimable(effect, scope) or _shared(machine, effect, call))
     ]
     found.sort(key=lambda effect: (effect.slot != slot, effect.step != scope.path, effect.seq))
     return found[0] if found else None
@@ -188,9 +188,9 @@ def _claimable(effect: EffectRecord, scope: Scope) -> bool:
     return effect.owner is None or effect.owner == (scope.path, scope.attempt)
 
 
-def _shared(effect: EffectRecord, scope: Scope, call: EffectCall) -> bool:
-    """A user's key names one effect: who asks for it again on the same path gets the one that stands."""
-    return effect.keyed and call.lineage is not None and not effect.abandoned and not effect.uncertain
+def _shared(machine: Machine, effect: EffectRecord, call: EffectCall) -> bool:
+    """A user's key names one effect: who asks for it again on the same path gets the one that stands, or may stand."""
+    return effect.keyed and call.lineage is not None and not effect.abandoned and effect.id not in machine.flying
 
 
 def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> Protocol[EffectRecord]:

@@ -353,6 +353,32 @@ def test_sending_again_in_vain_does_not_prove_that_the_first_time_failed(here: L
     assert keys == ["order 7"] * 3
 
 
+def test_a_key_names_one_effect_also_while_nobody_knows_whether_it_happened(here: Lab, outside: Outside) -> None:
+    """Another step that asks for it sends it again under the same key, and not as another one."""
+    keys = []
+
+    @omium.effect(key=lambda order: f"order {order}")
+    def place(order: int) -> str:
+        keys.append(omium.current().key)
+        if len(keys) == 1:
+            raise ConnectionResetError("the reply was lost")
+        return "placed"
+
+    @omium.checkpoint("order")
+    def order() -> str:
+        try:
+            return place(7)
+        except ConnectionResetError:
+            return "perhaps"
+
+    @omium.workflow(store=here.url)
+    def flow() -> list[str]:
+        return [order(), order(), order()]
+
+    assert flow() == ["perhaps", "placed", "placed"]
+    assert keys == ["order 7"] * 2
+
+
 def test_what_an_unfinished_inner_step_did_is_compensated(here: Lab, outside: Outside) -> None:
     """Its attempt never ended, and the outer step's next attempt does not ask for it."""
 

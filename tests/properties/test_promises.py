@@ -289,6 +289,36 @@ def test_a_conflict_inside_an_inner_step_goes_to_the_ladder_that_names_it(here: 
     assert [bool(one) for one in told] == [False, False, True]
 
 
+def test_a_claim_dies_with_its_branch(here: Lab, outside: Outside) -> None:
+    """What one step claimed is free again after a rollback behind it, for whoever asks for the same then."""
+    turns = iter(["b", "c"])
+
+    @omium.effect(irreversible=True)
+    def mail() -> str:
+        return outside("mail")
+
+    @omium.effect(read=True)
+    def turn() -> str:
+        return next(turns)
+
+    @omium.checkpoint("a", recovery=RETRY)
+    def a() -> None:
+        if omium.current().attempt == 1:
+            mail()
+            raise ValueError("once")
+
+    @omium.workflow(store=here.url)
+    def flow() -> str:
+        a()
+        return omium.checkpoint(turn())(lambda: mail())()  # type: ignore[no-any-return]  # of a lambda
+
+    assert flow.start(execution_id="one").status == "completed"
+    assert "EffectClaimed" in kinds(here)
+    omium.rollback("one", "a", by="ann", store=here.url)
+    assert resumed(here, flow).status == "completed"
+    assert outside.log == ["mail"]
+
+
 # ---- effects that failed
 
 

@@ -16,9 +16,14 @@ __all__ = ["finish", "roll_back"]
 def roll_back(machine: Machine, target: CheckpointRecord, reason: str, by: str, failure: int = 0) -> Protocol[None]:
     """Move the head back to `target`, undoing what was done since.
 
-    Raises `RollbackRefused`, with nothing changed, when the state there cannot be read whole or an undo is missing.
+    Raises `RollbackRefused`, with nothing changed, when the state there cannot be read whole, an undo is missing, or
+    an unfinished rollback to before it has begun to undo what it relies on.
     """
     state = machine.state
+    unfinished = state.checkpoints[state.rollback.target] if state.rollback is not None else target
+    if target.seq > unfinished.seq:
+        reason = f"the rollback to `{unfinished.name}` is not finished; resume it, or go back to there or before"
+        raise RollbackRefused(state.id, reason)
     recorded = tuple((entry.execution, entry.seq) for _, entry in target.outcomes.items() if entry.digest)
     undos = tuple(one for one in _behind(machine, target) if one.kind == COMPENSABLE)
     refusal: str | None = yield CheckReady(recorded, undos)

@@ -362,7 +362,7 @@ class ExecutionState:
     def _intended(self, event: e.EffectIntended) -> None:
         if event.kind == COMPENSATION:
             if event.of in self.effects:
-                self.effects[event.of].undoing = True
+                self._undoing(self.effects[event.of])
             return
         if event.within is not None and event.within in self.effects:
             # The transaction has declared effects, so it is not itself one.
@@ -425,7 +425,10 @@ class ExecutionState:
         effect = self.effects[event.effect]
         effect.state, effect.undoing = COMPENSATED, False
         self.compensated.append(event.effect)
-        # What relies on an effect that was undone is no outcome any more: the step is done again if it is asked for.
+
+    def _undoing(self, effect: EffectRecord) -> None:
+        effect.undoing = True
+        # What relies on it is no outcome any more, also while it may stand: the step is done again if it is asked for.
         path = effect.owner[0] if effect.owner is not None else ""
         while path:
             self.outcomes = self.outcomes.without(path)

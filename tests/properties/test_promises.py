@@ -551,7 +551,7 @@ def test_a_block_goes_the_same_way_again_when_it_is_restored(here: Lab, outside:
 
 
 def test_a_step_inside_a_transaction_that_failed_is_done_again(here: Lab, outside: Outside) -> None:
-    """Its effect was undone with the transaction, so its outcome is none any more; also if the process dies then."""
+    """Its effect is undone with the transaction, so its outcome is none any more; also if the process dies then."""
 
     @omium.effect(undo=lambda value: outside(f"undo {value}"))
     def charge() -> str:
@@ -561,10 +561,13 @@ def test_a_step_inside_a_transaction_that_failed_is_done_again(here: Lab, outsid
     def inner() -> str:
         return charge()
 
+    failed: list[bool] = []
+
     @omium.transaction("book", recovery=RETRY)
     def book() -> str:
         paid = inner()
-        if omium.current().attempt == 1:
+        if not failed:
+            failed.append(True)
             raise ValueError("no room")
         return paid
 
@@ -866,6 +869,40 @@ def test_user_code_cannot_swallow_a_stop(here: Lab, outside: Outside, ladder: Re
     execution = flow.start(execution_id="one")
     assert execution.status in ("paused", "halted")
     assert outside.log == []
+
+
+# ---- rollbacks
+
+
+def test_what_an_unfinished_rollback_has_begun_to_undo_cannot_be_gone_back_to(here: Lab, outside: Outside) -> None:
+    """A compensation failed for good; a resume goes on with it, and so does a rollback to there or before."""
+    stuck = [True]
+
+    def undo(value: str) -> None:
+        if stuck and value == "b":
+            raise ValueError("not now")
+        outside(f"undo {value}")
+
+    @omium.effect(undo=undo)
+    def charge(what: str) -> str:
+        return outside(what)
+
+    @omium.workflow(store=here.url)
+    def flow() -> list[str]:
+        return [omium.checkpoint(name)(lambda name=name: charge(name))() for name in ("a", "b", "c")]
+
+    flow.start(execution_id="one")
+    assert omium.rollback("one", "a", by="ann", store=here.url).status == "paused"
+    assert outside.net() == ["a", "b"]
+    with pytest.raises(omium.RollbackRefused, match="is not finished"):
+        omium.rollback("one", "c", by="ann", store=here.url)
+    assert resumed(here, flow).status == "paused"
+    stuck.clear()
+    assert omium.rollback("one", "start", by="ann", store=here.url).status == "paused"
+    assert outside.net() == []
+    assert resumed(here, flow).result == ["a", "b", "c"]
+    assert outside.net() == ["a", "b", "c"]
+    assert omium.verify(store=here.url).ok
 
 
 # ---- runners and stores

@@ -145,7 +145,13 @@ class _Teller:
         path = self.world.folded().path_to_head()
         point = path[number % len(path)]
         self.world._note(f"person: back to {point.step or point.name}")
-        omium.rollback(EXECUTION, point.id, by="ann", reason="because", store=self.lab.url)
+        unfinished = self.world.folded().rollback
+        try:
+            omium.rollback(EXECUTION, point.id, by="ann", reason="because", store=self.lab.url)
+        except omium.RollbackRefused:
+            # What an unfinished rollback has begun to undo cannot be gone back to.
+            assert unfinished is not None
+            assert point.seq > self.world.folded().checkpoints[unfinished.target].seq
 
     def ending(self) -> Ending:
         self.lab.process()

@@ -262,7 +262,7 @@ class GroupWriter:
                 try:
                     thread.start()
                     self._thread = thread
-                    _at_end_of_child(self._drain)
+                    _at_end_of_child(self._end)
                     return
                 except RuntimeError:
                     # The interpreter is about to end and starts no more threads, so this is the last occasion.
@@ -290,6 +290,13 @@ class GroupWriter:
         finally:
             self._claimed = False
         self._announce()
+
+    def _end(self) -> None:
+        """Commit what is queued, and wait for the group that the thread is committing: it ends with this process."""
+        self._drain()
+        with suppress(StoreError):
+            self._connections.enter(before=self._upload_all)
+            self._connections.leave()
 
     def _commit_waiting(self) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
 import subprocess
@@ -17,8 +16,6 @@ import omium
 from omium import exports
 from omium.cli import cli
 
-VERSION_S_MAX = 0.15
-TRIES = 3
 PLUGIN = """
 import click
 from omium_core.hookspecs import hookimpl
@@ -35,15 +32,13 @@ def register_commands(group):
 """
 
 
-def test_version_is_cheap(project: Any) -> None:
-    """`omium --version` costs at most 150 ms of CPU and loads neither rich nor plugins."""
+def test_version_is_cheap() -> None:
+    """`omium --version` loads neither rich nor plugins; what it costs is row 12 of the benchmarks."""
     code = "import sys; from omium.cli import cli; cli.main(['--version'], 'omium', standalone_mode=False)"
     show = [sys.executable, "-c", f"{code}; print(sorted(sys.modules))"]
     loaded = subprocess.run(show, capture_output=True, text=True, check=True).stdout
     assert "omium 0." in loaded
     assert not re.search(r"'(rich|pluggy|omium_sqlite|omium\.runtime|omium\.exports)'", loaded)
-
-    assert min(_cpu_s(project.command("--version")) for _ in range(TRIES)) <= VERSION_S_MAX
 
 
 def test_names_come_when_they_are_asked_for() -> None:
@@ -152,12 +147,3 @@ def test_origins_are_shown(project: Any) -> None:
     assert done.data["config"]["durability"] == "process"
     assert done.data["origins"]["durability"] == "OMIUM_DURABILITY"
     assert json.loads(done.out)["origins"]["store"] == "default"
-
-
-def _cpu_s(command: list[str]) -> float:
-    """Give the CPU time of a process, whatever else the machine does meanwhile."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_utime + used.ru_stime

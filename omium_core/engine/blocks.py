@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 
@@ -18,6 +20,10 @@ from omium_core.model.body import Body
 __all__ = ["Block", "begin", "begin_transaction", "end_transaction", "save"]
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 @attrs.frozen(eq=False)
 class Block:
     """A block that was entered: its path, its body's scope, and what it saved if it ended well before."""
@@ -30,6 +36,23 @@ class Block:
     call: StepCall | None = None
 
 
+def _counted(
+    protocol: Callable[Concatenate[Machine, Scope, P], Protocol[T]],
+) -> Callable[Concatenate[Machine, Scope, P], Protocol[T]]:
+    """Let whoever ends the body around it wait for a protocol."""
+
+    @functools.wraps(protocol)
+    def counted(machine: Machine, scope: Scope, /, *args: P.args, **kwargs: P.kwargs) -> Protocol[T]:
+        scope.count(1)
+        try:
+            return (yield from protocol(machine, scope, *args, **kwargs))
+        finally:
+            scope.count(-1)
+
+    return counted
+
+
+@_counted
 def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Block]:
     """Enter a `Checkpoint` block."""
     machine.check_running(scope)
@@ -41,6 +64,7 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
     return Block(path, name, entry is not None, inner, value)
 
 
+@_counted
 def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Protocol[None]:
     """End a `Checkpoint` block well: commit what it saves, or the execution so far."""
     machine.check_running(scope)
@@ -50,6 +74,7 @@ def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Pro
         yield from steps.save(machine, block.inner, block.name, body)
 
 
+@_counted
 def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: EffectCall) -> Protocol[Block]:
     """Enter a `Transaction` block; its effects are answered from the record if it ended well before."""
     machine.check_running(scope)
@@ -69,6 +94,7 @@ def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: Effect
     return Block(path, name, ended, inner, call=call)
 
 
+@_counted
 def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outcome) -> Protocol[None]:
     """Leave a `Transaction` block: all its effects stand, or, when the body failed, all are undone."""
     assert block.call is not None

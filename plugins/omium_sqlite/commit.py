@@ -15,6 +15,7 @@ import attrs
 from omium_core.errors import ExecutionFenced, OmiumError, StoreError, UsageError
 from omium_core.interfaces.checkpoint import Batch, BlobStore, StatusChange
 from omium_sqlite.connections import CHECKPOINT_PAGES, Connections
+from omium_sqlite.ending import at_end_of_child
 from omium_sqlite.schema import PAGE_BYTES, SQLITE_ERRORS
 
 __all__ = ["GroupWriter", "SqliteCommit"]
@@ -262,7 +263,7 @@ class GroupWriter:
                 try:
                     thread.start()
                     self._thread = thread
-                    _at_end_of_child(self._end)
+                    at_end_of_child(self._end)
                     return
                 except RuntimeError:
                     # The interpreter is about to end and starts no more threads, so this is the last occasion.
@@ -497,10 +498,3 @@ class GroupWriter:
             self._failed[commit.execution] = problem
             commit.decide(problem)
             commit.announce()
-
-
-def _at_end_of_child(drain: Callable[[], None]) -> None:
-    """Call `drain` at the end of this process, if `multiprocessing` made it: such a one ends without `atexit`."""
-    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-    if process is not None and util is not None and process.parent_process() is not None:
-        util.Finalize(None, drain, exitpriority=0)

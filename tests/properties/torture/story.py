@@ -150,6 +150,7 @@ class _Teller:
             omium.rollback(EXECUTION, point.id, by="ann", reason="because", store=self.lab.url)
         except omium.RollbackRefused:
             # What an unfinished rollback has begun to undo cannot be gone back to.
+            self.lab.runs.ended.clear()
             assert unfinished is not None
             assert point.seq > self.world.folded().checkpoints[unfinished.target].seq
 

@@ -51,6 +51,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def torture(session: nox.Session) -> None:
+    """Press as hard as we can for an hour or two: kills, flipped bits, full disks, simulated worlds."""
+    install_omium(session)
+    install_groups(session, "test")
+    session.run("pytest", "--torture", *(session.posargs or ["tests/torture"]))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against the disk's limit and against peers, and print the table."""
     install_omium(session)

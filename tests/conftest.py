@@ -1,0 +1,19 @@
+"""How hard the torture tests press: a short seeded slice by default, everything with `--torture`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--torture`, which `nox -s torture` gives."""
+    parser.addoption("--torture", action="store_true", help="run the torture tests in full: hours, not minutes")
+
+
+@pytest.fixture(scope="session")
+def pressed(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Choose how often: `pressed(5, 300)` is 5 in the slice that every run makes and 300 with `--torture`."""
+    full = bool(request.config.getoption("--torture"))
+    return lambda slice_, whole: whole if full else slice_

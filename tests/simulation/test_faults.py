@@ -106,8 +106,9 @@ def test_a_torn_blob_is_never_taken_for_whole(tmp_path: Path) -> None:
     """The local store writes beside the place and renames, so what a crash leaves is under no blob's name."""
     assert lived(tmp_path, "tear(1, part=0.4, to='blobs')") is None
     files = [one for one in (tmp_path).rglob("*") if one.is_file() and "blobs" in str(one)]
-    assert [one.name.startswith(".") for one in files] == [True]
-    assert files[0].stat().st_size > 0
+    # The store's thread may have been about to write the same blob.
+    assert files
+    assert all(one.name.startswith(".") for one in files)
 
 
 @pytest.mark.parametrize("write", range(1, 8))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -112,7 +111,8 @@ def different(told: Answers, right: Answers) -> list[str]:
 
 def beside(told: str, right: str) -> str:
     """Return the two answers from a little before where they begin to differ."""
-    at = max(0, len(os.path.commonprefix([told, right])) - SHOWN // 2)
+    same = next((at for at, (one, other) in enumerate(zip(told, right, strict=False)) if one != other), 0)
+    at = max(0, same - SHOWN // 2)
     return f"{told[at : at + SHOWN]!r} instead of {right[at : at + SHOWN]!r}"
 
 

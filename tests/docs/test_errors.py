@@ -137,9 +137,9 @@ def test_errors_name_their_explanation(
 ) -> None:
     """Below an error that has more to it than its sentence stands the command that says more."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "divides_by_zero.py").write_text("1 / 0\n")
 
-    for command, code in ((["run", "broken.py"], "code-failed"), (["run", "not_there.py"], None)):
+    for command, code in ((["run", "divides_by_zero.py"], "code-failed"), (["run", "not_there.py"], None)):
         with pytest.raises(SystemExit):
             cli.main(command)
         said = capsys.readouterr().err.splitlines()

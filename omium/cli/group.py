@@ -119,7 +119,8 @@ def _usage(error: click.ClickException, output: Output) -> int:
     message = re.sub(r"valid integer( range)?", "whole number", error.format_message())
     if message[1:2].islower():
         message = message[:1].lower() + message[1:]
-    message = message.rstrip(".")
+    # What click lists in lines of their own, such as the values of an argument, is a part of the sentence.
+    message = " ".join(message.rstrip(".").split())
     ctx = getattr(error, "ctx", None)
     message = re.sub(r"\. \(?(?=Did you mean)(.*?)\)?$", _suggested, message)
     hint = f"; see `{ctx.command_path} --help`" if isinstance(error, click.UsageError) and ctx is not None else ""

@@ -15,7 +15,10 @@ from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
+from omium.cli.wording import clean
 from omium_core.errors import UsageError
+from omium_core.model import events as e
+from omium_core.runtime.store import Store
 
 __all__ = ["answer_text", "review", "set_value"]
 
@@ -55,8 +58,14 @@ def review(output: Output, /, given: tuple[str, ...], execution_id: str | None, 
     if output.as_json:
         output.data({"execution": execution_facts(runtime.store, row.id)})
         return
-    output.note(f"recorded what {answer['by']} decided")
+    output.note(clean(f"recorded: {_decided(runtime.store, row.id)}, decided by {answer['by']}"))
     output.next(command("resume", short_id(runtime.store, row.id), code_argument(row.workflow)))
+
+
+def _decided(store: Store, execution: str) -> str:
+    """Say which answer was recorded: `--approve` alone stands for another one with each question."""
+    decided = [one for one in store.events(execution) if isinstance(one, e.ReviewDecided)]
+    return f"`{decided[-1].action}`"
 
 
 def answer_text(given: str) -> str:

@@ -24,6 +24,7 @@ _SET_UP = {
 
 
 @click.group(invoke_without_command=True)
+@common
 @click.pass_context
 def config(ctx: click.Context) -> None:
     """Show the configuration that is in force here."""

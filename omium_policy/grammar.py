@@ -10,7 +10,8 @@ from lark import Lark, Token
 
 __all__ = ["KEYWORDS_OF_STATEMENTS", "grammar", "in_words", "keywords"]
 
-KEYWORDS_OF_STATEMENTS = frozenset([
+KEYWORDS_OF_STATEMENTS = frozenset(
+    [
         "policy",
         "title",
         "owner",
@@ -51,8 +52,9 @@ KEYWORDS_OF_STATEMENTS = frozenset([
         "case",
         "trace",
         "answer",
-        "expect",,
-    ])
+        "expect",
+    ]
+)
 """Words that begin a statement, at which parsing can go on after a mistake."""
 
 _WORDS = {
@@ -72,7 +74,8 @@ _WORDS = {
     "FALSE": "'false'",
     "$END": "the end of the file",
 }
-_BEGIN_EXPRESSIONS = frozenset([
+_BEGIN_EXPRESSIONS = frozenset(
+    [
         "NAME",
         "INT",
         "NUMBER",
@@ -89,8 +92,9 @@ _BEGIN_EXPRESSIONS = frozenset([
         "LBRACE",
         "EXISTS",
         "ALL",
-        "ANY",,
-    ])
+        "ANY",
+    ]
+)
 
 
 class _WholeWords:

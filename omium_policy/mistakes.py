@@ -11,7 +11,7 @@ from omium_policy.diagnostics import Diagnostic, nearest
 from omium_policy.grammar import in_words, keywords
 from omium_policy.source import Source, Span
 
-__all__ = ["described"]
+__all__ = ["described", "position"]
 
 EXPECTED_SHOWN_MAX = 6
 _WORD = re.compile(r"[A-Za-z_]\w*|\S")
@@ -32,7 +32,7 @@ def described(
     """Return the diagnostic for what the parser could not take."""
     if isinstance(problem, UnexpectedToken) and problem.token.type == "$END":
         return _unfinished(source, interactive)
-    start = problem.pos_in_stream
+    start = position(problem)
     expected = _accepted(interactive)
     unclosed = _unclosed(source, start, expected, last)
     if unclosed is not None:
@@ -45,6 +45,12 @@ def described(
     return Diagnostic(
         "syntax", said, source, Span(start, start + len(word)), help if inside is None else f"{help} ({inside})"
     )
+
+
+def position(problem: UnexpectedInput) -> int:
+    """Return the offset of what the parser could not take."""
+    start: int = problem.pos_in_stream  # type: ignore[assignment]  # Lark sets it in every subclass
+    return start
 
 
 def _help(source: Source, start: int, word: str, expected: set[str]) -> str:

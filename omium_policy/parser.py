@@ -8,7 +8,7 @@ from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 from omium_policy.building.items import file
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.grammar import grammar
-from omium_policy.mistakes import described
+from omium_policy.mistakes import described, position
 from omium_policy.resuming import resume
 from omium_policy.source import Source, hazards
 from omium_policy.syntax import File
@@ -56,8 +56,8 @@ def _tree(source: Source) -> tuple[Tree[Token] | None, list[Diagnostic]]:
             mistakes.append(described(source, problem, interactive, last))
             if isinstance(problem, UnexpectedToken) and problem.token.type == "$END":
                 break
-            position = resume(source, interactive, problem.pos_in_stream, resumed_at)
-            if position is None:
+            at = resume(source, interactive, position(problem), resumed_at)
+            if at is None:
                 break
-            resumed_at = position
+            resumed_at = at
     return None, mistakes

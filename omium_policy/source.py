@@ -11,7 +11,7 @@ import attrs
 
 from omium_policy.diagnostics import Diagnostic
 
-__all__ = ["Source", "Span", "hazards"]
+__all__ = ["Source", "Span", "comments", "hazards"]
 
 CHARACTERS_MAX = 250_000
 DEPTH_MAX = 40
@@ -59,6 +59,12 @@ class Source:
     def where(self, span: Span) -> str:
         """Return `file:line` of a span."""
         return f"{self.name}:{self.position(span.start)[0]}"
+
+
+def comments(source: Source) -> list[Span]:
+    """Return where the comments stand."""
+    found = _OPAQUE.finditer(source.text)
+    return [Span(match.start(), match.end()) for match in found if match[0].startswith("#")]
 
 
 def hazards(source: Source) -> list[Diagnostic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import attrs
 
@@ -111,6 +112,7 @@ from omium_policy.syntax.rules import (
 from omium_policy.syntax.tests import Answer, Case, Expect, ExpectActions, ExpectRule, Given, Test, TestStatement, Trace
 
 __all__ = [
+    "STATEMENTS",
     "Action",
     "Allow",
     "Anchor",
@@ -214,6 +216,24 @@ __all__ = [
     "Workflow",
     "walk",
 ]
+
+
+STATEMENTS = (
+    File,
+    *get_args(RuleStatement),
+    *get_args(BudgetStatement),
+    *get_args(HandoffStatement),
+    *get_args(ChangeStatement),
+    *get_args(TestStatement),
+    *get_args(Item),
+    Field,
+    Limit,
+    Pair,
+    Policy,
+    Rung,
+    Use,
+)
+"""Nodes that begin a line of their own."""
 
 
 def walk(node: object) -> Iterator[object]:

@@ -33,8 +33,9 @@ def to_data(node: object, *, places: bool = True) -> Any:
         return [node.start, node.end] if places else None
     if node is None or isinstance(node, str | int | bool):
         return node
-    values = [to_data(getattr(node, name), places=places) for name in _fields(type(node))]
-    return {type(node).__name__: values if places else values[:-1]}
+    kind: Any = type(node)
+    values = [to_data(getattr(node, name), places=places) for name in _fields(kind)]
+    return {kind.__name__: values if places else values[:-1]}
 
 
 def from_data(data: Any) -> Any:
@@ -53,7 +54,7 @@ def from_data(data: Any) -> Any:
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[str, ...]:
+def _fields(kind: Any) -> tuple[str, ...]:
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind)
     assert fields[-1].name == "span"
     return tuple(field.name for field in fields)

@@ -54,7 +54,7 @@ def _starts(file: File) -> frozenset[int]:
 
 
 def _words(source: Source) -> list[_Word]:
-    interactive = grammar().parse_interactive(source.text)
+    interactive = grammar().parse_interactive(source.text, start="start")
     words = [_Word("COMMENT", source.text[one.start : one.end].rstrip(), one.start, 0) for one in comments(source)]
     token: Token
     for token in interactive.lexer_thread.lex(interactive.parser_state):  # type: ignore[no-untyped-call]  # by Lark

@@ -112,6 +112,7 @@ def grammar() -> Lark:
     text = resources.files("omium_policy").joinpath("omp.lark").read_text(encoding="utf-8")
     return Lark(
         text,
+        start=["start", "expr"],
         parser="lalr",
         lexer="contextual",
         propagate_positions=True,

@@ -41,7 +41,7 @@ def parse(source: Source) -> Parsed:
 
 def _tree(source: Source) -> tuple[Tree[Token] | None, list[Diagnostic]]:
     """Parse, and go on at the next statement after each mistake."""
-    interactive = grammar().parse_interactive(source.text)
+    interactive = grammar().parse_interactive(source.text, start="start")
     mistakes: list[Diagnostic] = []
     last: Token | None = None
     resumed_at = -1

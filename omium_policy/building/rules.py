@@ -24,11 +24,17 @@ def rule(parts: Parts, place: Span) -> syntax.Rule:
     statements = [one for one in trees(parts[1:]) if one.data not in (*ANCHORS, *MODES)]
     return syntax.Rule(
         name(parts[0]),
-        syntax.Anchor(str(anchor.data), name(anchor.children[0]), span(anchor)) if anchor else None,
+        _anchor(anchor) if anchor else None,
         str(mode.data) if mode else None,
         tuple(_rule_statement(one) for one in statements),
         place,
     )
+
+
+def _anchor(part: Tree[Token]) -> syntax.Anchor:
+    place = part.children[0]
+    any_step = isinstance(place, Tree) and place.data == "any_step"
+    return syntax.Anchor(str(part.data), None if any_step else name(place), span(part))
 
 
 def _rule_statement(part: Tree[Token]) -> syntax.RuleStatement:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 
+from omium_policy.source import Span
 from omium_policy.syntax.actions import (
     Action,
     Backoff,
@@ -214,6 +215,7 @@ __all__ = [
     "When",
     "Window",
     "Workflow",
+    "moved",
     "walk",
 ]
 
@@ -245,3 +247,14 @@ def walk(node: object) -> Iterator[object]:
         yield node
         for field in node.__attrs_attrs__:  # type: ignore[attr-defined]  # it is an attrs class
             yield from walk(getattr(node, field.name))
+
+
+def moved(node: Any, place: Span) -> Any:
+    """Return a node as if it, and all that is in it, stood at one place."""
+    if isinstance(node, tuple):
+        return tuple(moved(one, place) for one in node)
+    if not attrs.has(type(node)):
+        return node
+    return type(node)(
+        *(place if field.name == "span" else moved(getattr(node, field.name), place) for field in node.__attrs_attrs__)
+    )

@@ -30,10 +30,10 @@ __all__ = [
 
 @attrs.frozen
 class Anchor:
-    """`after step`, `before step` or `during step`."""
+    """`after step`, `before step` or `during step`; without a name it is `any step`."""
 
     when: str
-    step: Name
+    step: Name | None
     span: Span = attrs.field(eq=False, repr=False)
 
 

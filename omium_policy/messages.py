@@ -55,4 +55,5 @@ def _expression(text: str) -> syntax.Expression | None:
 
 def _at(node: syntax.Expression, place: syntax.Literal) -> syntax.Expression:
     """Return an expression as if all of it stood at another place."""
-    return syntax.moved(node, place.span)
+    there: syntax.Expression = syntax.moved(node, place.span)
+    return there

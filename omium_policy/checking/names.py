@@ -40,7 +40,7 @@ def check_names(scope: Scope, report: Report) -> None:
     _once(report, "rule", (one.name for one in policy.of(syntax.Rule)))
     _once(report, "recovery", (one.name for one in policy.of(syntax.Recovery)))
     _once(report, "name", (one.name for one in policy.of(syntax.Let)))
-    _once(report, "data type", (one.name for one in (*policy.of(syntax.Data), *policy.of(syntax.DataFrom))))
+    _once(report, "data type", [one.name for one in policy.items if isinstance(one, syntax.Data | syntax.DataFrom)])
     _once(report, "typed step", (one.step for one in policy.of(syntax.StepTypes)))
     for data in policy.of(syntax.Data):
         _once(report, f"field of `{data.name.text}`", (field.name for field in data.fields))

@@ -60,10 +60,8 @@ def _check_statements(report: Report, rule: syntax.Rule, values: Values) -> None
 def _check_shape(scope: Scope, report: Report, rule: syntax.Rule) -> None:
     kinds = [type(one) for one in rule.statements]
     name = rule.name.text
-    says = [
-        one for one in rule.statements if isinstance(one, syntax.Require | syntax.Must | syntax.Allow | syntax.Deny)
-    ]
-    if not says:
+    says = syntax.Require | syntax.Must | syntax.Allow | syntax.Deny
+    if not any(isinstance(one, says) for one in rule.statements):
         report.error("says-nothing", f"the rule `{name}` requires nothing", rule.name, "add `require ...`")
     if rule.anchor is None and syntax.Require in kinds:
         report.error("no-anchor", f"`{name}` does not say when it is looked at", rule.name, "write `after STEP`")

@@ -28,6 +28,7 @@ __all__ = [
     "Handoff",
     "HandoffStatement",
     "Item",
+    "Kind",
     "Let",
     "Limit",
     "Meter",

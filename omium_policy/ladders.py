@@ -1,4 +1,4 @@
-"""Which action follows when rules break: the strictest wins, and a ladder's actions come in their order."""
+"""Which actions follow when rules break: the strictest wins, and a ladder's actions come in their order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import attrs
 
 from omium_policy import syntax
-from omium_policy.program import Finding
 
-__all__ = ["actions_of", "alike", "ladder_of", "strictest"]
+__all__ = ["Handling", "alike", "handling_of", "strictest"]
 
 _STRICTNESS: tuple[type, ...] = (
     syntax.Halt,
@@ -25,37 +24,26 @@ _STRICTNESS: tuple[type, ...] = (
 """Actions from the strictest to the mildest."""
 
 
-def strictest(policy: syntax.Policy, findings: Iterable[Finding]) -> syntax.Handler | None:
-    """Return what is done about several findings; a ladder is as strict as its first rung.
+@attrs.frozen
+class Handling:
+    """What is done: actions in their order, of the ladder of this name or of none, within limits."""
 
-    Rules that do not block only ever notify. A rule that blocks and does not say what to do halts.
-    """
-    handlers: list[syntax.Handler] = []
-    for finding in findings:
-        if finding.handler is not None:
-            handlers.append(finding.handler)
-        elif finding.mode == "blocking":
-            return syntax.Halt(policy.span)
-    return min(handlers, key=lambda handler: _rank(policy, handler), default=None)
+    actions: tuple[syntax.Action, ...]
+    ladder: str | None = None
+    limits: tuple[syntax.Limit, ...] = ()
 
 
-def _rank(policy: syntax.Policy, handler: syntax.Handler) -> int:
-    actions = actions_of(policy, handler)
-    return _STRICTNESS.index(type(actions[0])) if actions else len(_STRICTNESS)
+def handling_of(policy: syntax.Policy, handler: syntax.Handler, prefix: str = "") -> Handling:
+    """Return what a handler of a policy stands for; `prefix` goes before the ladder's name."""
+    if not isinstance(handler, syntax.Recover):
+        return Handling((handler,))
+    ladder = next(one for one in policy.of(syntax.Recovery) if one.name.text == handler.ladder.text)
+    return Handling(tuple(rung.action for rung in ladder.rungs), f"{prefix}{ladder.name.text}", ladder.limits)
 
 
-def ladder_of(policy: syntax.Policy, name: str) -> syntax.Recovery:
-    """Return a ladder by its name; the checks have seen that it is there."""
-    return next(one for one in policy.of(syntax.Recovery) if one.name.text == name)
-
-
-def actions_of(policy: syntax.Policy, handler: syntax.Handler | None) -> tuple[syntax.Action, ...]:
-    """Return the actions of a handler, in their order."""
-    if handler is None:
-        return ()
-    if isinstance(handler, syntax.Recover):
-        return tuple(rung.action for rung in ladder_of(policy, handler.ladder.text).rungs)
-    return (handler,)
+def strictest(handlings: Iterable[Handling]) -> Handling | None:
+    """Return what is done of several; a ladder is as strict as its first rung, and the first of equals wins."""
+    return min(handlings, key=lambda handling: _STRICTNESS.index(type(handling.actions[0])), default=None)
 
 
 def alike(expected: syntax.Action, taken: syntax.Action) -> bool:

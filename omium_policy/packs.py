@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
 import attrs
@@ -38,6 +36,10 @@ class Finder(Protocol):
         """The names of all packs."""
         ...
 
+    def beside(self, source: Source, path: str) -> PackFile | None:
+        """Return the pack at a path that is relative to a source's."""
+        ...
+
 
 @attrs.frozen
 class Pack:
@@ -48,7 +50,7 @@ class Pack:
     version: str
     hash: str
     source: Source
-    policies: tuple[syntax.Policy, ...]
+    file: syntax.File
 
 
 def resolve(file: syntax.File, finder: Finder, report: Report) -> tuple[Pack, ...]:
@@ -66,7 +68,7 @@ def resolve(file: syntax.File, finder: Finder, report: Report) -> tuple[Pack, ..
 
 def _resolved(use: syntax.Use, finder: Finder, report: Report) -> Pack | None:
     name = str(use.pack.value)
-    found = _of_file(name, report) if name.endswith(".omp") else finder(name)
+    found = finder.beside(report.source, name) if name.endswith(".omp") else finder(name)
     if found is None:
         known = finder.names
         report.unknown("unknown-pack", "pack", use.pack, name, known)
@@ -86,17 +88,7 @@ def _resolved(use: syntax.Use, finder: Finder, report: Report) -> Pack | None:
         report.error("pin-differs", said, use.pinned or use)
         return None
     alias = use.alias.text if use.alias is not None else name.rpartition("/")[2].removesuffix(".omp").split(".")[-1]
-    return Pack(alias, found.name, found.version, digest, found.source, parsed.file.policies)
-
-
-def _of_file(path: str, report: Report) -> PackFile | None:
-    """Return a pack beside the policy that uses it."""
-    beside = Path(report.source.name).parent / path
-    try:
-        text = beside.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    return PackFile(path, "0.0.0", Source(str(beside), text))
+    return Pack(alias, found.name, found.version, digest, found.source, parsed.file)
 
 
 def _fits(use: syntax.Use, found: PackFile, report: Report) -> bool:
@@ -117,8 +109,3 @@ def _is_pinned(digest: str, pinned: str) -> bool:
     """A pin may be shortened to 12 digits or more."""
     wanted = pinned.removeprefix("sha256:")
     return len(wanted) >= 12 and digest.startswith(wanted)
-
-
-def names_of(packs: tuple[Pack, ...]) -> Mapping[str, str]:
-    """Return each pack's full name by its alias."""
-    return {pack.alias: pack.name for pack in packs}

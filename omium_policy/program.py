@@ -12,6 +12,7 @@ from omium_policy import resolved, syntax
 from omium_policy.checking.rules import mode_of
 from omium_policy.compiler import Condition, compile_conditions
 from omium_policy.evaluator import evaluate
+from omium_policy.ladders import Handling, handling_of
 from omium_policy.messages import parts
 from omium_policy.readers import CannotTell
 from omium_policy.resolved import Resolved
@@ -45,7 +46,7 @@ class Finding:
     cite: str | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
-    handler: syntax.Handler | None = None
+    handling: Handling | None = None
 
 
 @attrs.frozen
@@ -65,7 +66,7 @@ class RuleProgram:
     allowed: tuple[str, ...] | None
     denied: tuple[str, ...]
     sequences: tuple[syntax.Sequence, ...]
-    handler: syntax.Handler | None
+    handling: Handling | None
 
     def judge(self, given: Mapping[str, Any]) -> Finding | None:
         """Return what the rule finds wrong with what is given; None when it holds or does not apply."""
@@ -98,7 +99,7 @@ class RuleProgram:
             self.cite,
             dict(self._values(given)),
             tuple(self._suggestions(given)),
-            self.handler,
+            self.handling,
         )
 
     def _message(self, given: Mapping[str, Any]) -> str | None:
@@ -171,10 +172,10 @@ class Program:
         return rules, compile_conditions([rule.condition for rule in rules])
 
 
-def program_of(source: Source, scope: Scope) -> Program:
-    """Return the program of a policy that passed the checks."""
+def program_of(source: Source, scope: Scope, prefix: str = "") -> Program:
+    """Return the program of a policy that passed the checks; `prefix` goes before its names, when it is a pack's."""
     policy = scope.policy
-    return Program(policy, scope, tuple(_rule(source, scope, rule) for rule in policy.of(syntax.Rule)))
+    return Program(policy, scope, tuple(_rule(source, scope, rule, prefix) for rule in policy.of(syntax.Rule)))
 
 
 def loads(node: Resolved) -> Iterator[resolved.Load]:
@@ -189,17 +190,25 @@ def loads(node: Resolved) -> Iterator[resolved.Load]:
             yield from loads(getattr(node, field.name))
 
 
-def _rule(source: Source, scope: Scope, rule: syntax.Rule) -> RuleProgram:
+def _handling(scope: Scope, mode: str, on_fail: syntax.OnFail | None, prefix: str) -> Handling | None:
+    """Return what is done about a rule; one that blocks and does not say what to do halts."""
+    if on_fail is not None:
+        return handling_of(scope.policy, on_fail.handler, prefix)
+    return Handling((syntax.Halt(scope.policy.span),)) if mode == "blocking" else None
+
+
+def _rule(source: Source, scope: Scope, rule: syntax.Rule, prefix: str) -> RuleProgram:
     resolver = Resolver(scope, roots(scope, rule.anchor))
     said = _only(rule, syntax.Message)
     cite, severity, on_fail = _only(rule, syntax.Cite), _only(rule, syntax.Severity), _only(rule, syntax.OnFail)
     guards = tuple(resolver.resolve(one.condition) for one in _all(rule, syntax.When))
     requirements = _all(rule, syntax.Require)
     allowed = tuple(tool.text for one in _all(rule, syntax.Allow) for tool in one.tools)
+    mode = mode_of(rule, scope.policy)
     return RuleProgram(
-        rule.name.text,
+        f"{prefix}{rule.name.text}",
         source.where(rule.span),
-        mode_of(rule, scope.policy),
+        mode,
         severity.level if severity else "medium",
         str(cite.text.value) if cite else None,
         rule.anchor,
@@ -216,7 +225,7 @@ def _rule(source: Source, scope: Scope, rule: syntax.Rule) -> RuleProgram:
         allowed if _all(rule, syntax.Allow) else None,
         tuple(tool.text for one in _all(rule, syntax.Deny) for tool in one.tools),
         tuple(one.sequence for one in _all(rule, syntax.Must)),
-        on_fail.handler if on_fail else None,
+        _handling(scope, mode, on_fail, prefix),
     )
 
 

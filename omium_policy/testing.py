@@ -11,7 +11,7 @@ from omium_policy import syntax
 from omium_policy.checking.report import Placed
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.evaluator import evaluate
-from omium_policy.ladders import actions_of, alike, strictest
+from omium_policy.ladders import alike, strictest
 from omium_policy.monitors import Happening, Monitors, State, monitors_of
 from omium_policy.program import Finding, Program, RuleProgram
 from omium_policy.readers import CannotTell
@@ -136,7 +136,8 @@ class _Run:
         self.findings.extend(self.monitors.at_end(state))
 
     def _actions(self, statement: Placed, expected: tuple[syntax.Action, ...]) -> None:
-        taken = actions_of(self.program.policy, strictest(self.program.policy, self.findings))
+        handling = strictest(one.handling for one in self.findings if one.handling is not None)
+        taken = handling.actions if handling is not None else ()
         if len(taken) >= len(expected) and all(alike(one, other) for one, other in zip(expected, taken, strict=False)):
             ends = len(taken) == len(expected) or _waits(taken[len(expected) - 1])
             if ends:

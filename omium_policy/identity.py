@@ -47,10 +47,11 @@ def from_data(data: Any) -> Any:
     [(kind, value)] = data.items()
     if kind == "decimal":
         return Decimal(value)
-    if kind not in syntax.__all__ or not isinstance(value, list):
+    node: Any = getattr(syntax, kind, None)
+    if not isinstance(node, type) or not attrs.has(node) or not isinstance(value, list) or not value:
         raise ValueError(f"`{kind}` is no part of a policy")
     *values, (start, end) = value
-    return getattr(syntax, kind)(*(from_data(one) for one in values), Span(start, end))
+    return node(*(from_data(one) for one in values), Span(start, end))
 
 
 @functools.cache

@@ -10,13 +10,15 @@ from omium_policy.diagnostics import Diagnostic
 from omium_policy.grammar import grammar
 from omium_policy.mistakes import described, position
 from omium_policy.resuming import resume
-from omium_policy.source import Source, hazards
+from omium_policy.source import Source, Span, hazards
 from omium_policy.syntax import File
 
 __all__ = ["Parsed", "parse"]
 
 ERRORS_MAX = 20
 """So many mistakes are told of one file."""
+
+DEPTH_MAX = 100
 
 
 @attrs.frozen
@@ -36,7 +38,21 @@ def parse(source: Source) -> Parsed:
     tree, mistakes = _tree(source)
     if tree is None:
         return Parsed(source, None, tuple(mistakes))
-    return Parsed(source, file(tree))
+    deep = _too_deep(source, tree)
+    return Parsed(source, None, (deep,)) if deep is not None else Parsed(source, file(tree))
+
+
+def _too_deep(source: Source, tree: Tree[Token]) -> Diagnostic | None:
+    """Return what is said of an expression whose tree is too deep to be walked: `1 + 1 + 1 + ...` nests, too."""
+    left: list[tuple[Tree[Token], int]] = [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        if depth > DEPTH_MAX:
+            said = f"this has more than {DEPTH_MAX} parts inside each other"
+            place = Span(node.meta.start_pos, node.meta.end_pos)
+            return Diagnostic("too-deep", said, source, place, "name a part of it with `let`")
+        left.extend((child, depth + 1) for child in node.children if isinstance(child, Tree))
+    return None
 
 
 def _tree(source: Source) -> tuple[Tree[Token] | None, list[Diagnostic]]:

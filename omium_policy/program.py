@@ -135,23 +135,17 @@ class Program:
     policy: syntax.Policy
     scope: Scope
     rules: tuple[RuleProgram, ...]
-    _moments: dict[tuple[str, str], tuple[tuple[RuleProgram, ...], Callable[[Mapping[str, Any]], bool]]] = attrs.field(
-        factory=dict, init=False
-    )
+    _quick: dict[tuple[str, str], Callable[[Mapping[str, Any]], bool]] = attrs.field(factory=dict, init=False)
 
     def judge(self, when: str, step: str, given: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Return everything that does not hold `before` or `after` a step, in the order of the rules."""
-        moment = self._moments.get((when, step))
-        if moment is None:
-            moment = self._moments[when, step] = self._moment(when, step)
-        rules, holds = moment
         try:
-            if holds(given):
+            if self.quick(when, step)(given):
                 return ()
         except Exception:
             # Each rule says for itself what it cannot tell.
             pass
-        findings = (rule.judge(given) for rule in rules)
+        findings = (rule.judge(given) for rule in self.rules_at(when, step))
         return tuple(finding for finding in findings if finding is not None)
 
     def judge_tool(self, step: str, tool: str, given: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -167,9 +161,13 @@ class Program:
         """Return the rules of one moment of a step."""
         return tuple(rule for rule in self.rules if _stands_at(rule.anchor, when, step))
 
-    def _moment(self, when: str, step: str) -> tuple[tuple[RuleProgram, ...], Callable[[Mapping[str, Any]], bool]]:
-        rules = self.rules_at(when, step)
-        return rules, compile_conditions([rule.condition for rule in rules])
+    def quick(self, when: str, step: str) -> Callable[[Mapping[str, Any]], bool]:
+        """Return the generated function of one moment: where it gives True, every rule holds."""
+        holds = self._quick.get((when, step))
+        if holds is None:
+            holds = compile_conditions(rule.condition for rule in self.rules_at(when, step))
+            self._quick[when, step] = holds
+        return holds
 
 
 def program_of(source: Source, scope: Scope, prefix: str = "") -> Program:

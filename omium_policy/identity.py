@@ -47,11 +47,12 @@ def from_data(data: Any) -> Any:
     [(kind, value)] = data.items()
     if kind == "decimal":
         return Decimal(value)
-    node: Any = getattr(syntax, kind, None)
+    node = getattr(syntax, kind, None)
     if not isinstance(node, type) or not attrs.has(node) or not isinstance(value, list) or not value:
         raise ValueError(f"`{kind}` is no part of a policy")
     *values, (start, end) = value
-    return node(*(from_data(one) for one in values), Span(start, end))
+    make: Any = node
+    return make(*(from_data(one) for one in values), Span(start, end))
 
 
 @functools.cache

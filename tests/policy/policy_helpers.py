@@ -62,7 +62,7 @@ def loaded(text: str, registry: Registry = FINANCE, shelf: Shelf = SHELF) -> Loa
 
 def policy(body: str, **extra: Any) -> Loaded:
     """Load a policy with this body."""
-    return loaded(f"omium 1\npolicy p {{\n{body}\n}}\n", **extra)
+    return loaded(f'omium 1\nuse "omium.finance" as fin\npolicy p {{\n{body}\n}}\n', **extra)
 
 
 def codes(found: Loaded, *severities: str) -> list[str]:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "fork": "omium.cli.changing:fork",
     "verify": "omium.cli.checking:verify",
     "doctor": "omium.cli.checking:doctor",
+    "policy": "omium.cli.policies:policy",
     "plugins": "omium.cli.setup:plugins",
     "config": "omium.cli.setup:config",
     "completion": "omium.cli.setup:completion",

@@ -10,14 +10,11 @@ import attrs
 
 __all__ = ["PERSONAL", "SECRETS", "Sighting", "sightings"]
 
-IBAN_LENGTHS = MappingProxyType(
-    {
-        **{"AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24},
-        **{"FI": 18, "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IS": 26, "IT": 27, "LI": 21},
-        **{"LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24},
-        **{"SE": 24, "SI": 19, "SK": 24, "SM": 27, "AE": 23, "BR": 29, "IL": 23, "SA": 24, "TR": 26, "UA": 29},
-    }
+_IBANS = (
+    "AT20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GR27 HR21 HU28 IE22 IS26 IT27 LI21 "
+    "LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SE24 SI19 SK24 SM27 AE23 BR29 IL23 SA24 TR26 UA29"
 )
+IBAN_LENGTHS = MappingProxyType({word[:2]: int(word[2:]) for word in _IBANS.split()})
 
 
 @attrs.frozen

@@ -1,18 +1,20 @@
-"""DBOS in a process of its own, because it brings its own SQLite: durable steps on command, and what each took.
+"""DBOS in a process of its own, because it brings its own SQLite: durable steps on command, and what they took.
 
 `BENCH_DBOS` names a Python that has `dbos` (and `pysqlite3-binary` where its SQLite is older than 3.42); by
-default it is this one. The peer's process is this file: one number a line asks for so many steps, one line of JSON
-gives the nanoseconds of each.
+default it is this one. The peer's process is this file: one number a line asks for so many steps, and one line of JSON
+gives the nanoseconds of each; two numbers ask for so many workflows at once with so many steps each, and get the steps
+per second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any
 
 __all__ = ["Dbos"]
@@ -38,15 +40,22 @@ class Dbos:
 
     def times(self, count: int) -> list[int]:
         """Give what so many steps take, each, in nanoseconds."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{count}\n")
-        self._process.stdin.flush()
-        times: list[int] = json.loads(self._line())
+        times: list[int] = json.loads(self._asked(f"{count}"))
         return times
+
+    def rate(self, workflows: int, steps: int) -> float:
+        """Give the steps per second of so many workflows at once, from the first step's begin to the last one's end."""
+        return float(json.loads(self._asked(f"{workflows} {steps}")))
 
     def close(self) -> None:
         """End the peer's process."""
         self._process.communicate()
+
+    def _asked(self, line: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        return self._line()
 
     def _line(self) -> str:
         assert self._process.stdout is not None
@@ -86,12 +95,45 @@ def _serve(url: str, given: str) -> None:
             times.append(perf_counter_ns() - began)
         return times
 
+    @DBOS.step()
+    async def anote(index: int) -> Any:
+        return values[index % len(values)]
+
+    gate = _Gate()
+
+    @DBOS.workflow()
+    async def many(number: int, workflows: int, steps: int) -> float:
+        await gate.passed(workflows)
+        for index in range(steps):
+            await anote(number + index)
+        return perf_counter()
+
+    async def rate(workflows: int, steps: int) -> float:
+        gate.close()
+        ended = await asyncio.gather(*(many(number, workflows, steps) for number in range(workflows)))
+        return workflows * steps / (max(ended) - gate.opened)
+
     DBOS.launch()
     print(f"DBOS {version('dbos')} on SQLite {sqlite3.sqlite_version}", flush=True)
     for line in sys.stdin:
-        print(json.dumps(flow(int(line))), flush=True)
+        asked = [int(one) for one in line.split()]
+        print(json.dumps(flow(asked[0]) if len(asked) == 1 else asyncio.run(rate(*asked))), flush=True)
     # Its threads would keep the process for seconds.
     os._exit(0)
+
+
+class _Gate:
+    """Lets all workflows begin their steps at one moment."""
+
+    def close(self) -> None:
+        self._waiting, self._open, self.opened = 0, asyncio.Event(), 0.0
+
+    async def passed(self, workflows: int) -> None:
+        self._waiting += 1
+        if self._waiting == workflows:
+            self.opened = perf_counter()
+            self._open.set()
+        await self._open.wait()
 
 
 if __name__ == "__main__":

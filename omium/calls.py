@@ -8,6 +8,7 @@ from typing import Any
 
 from omium.runtime import running_now
 from omium_core.engine import effects, steps
+from omium_core.engine.calls import StepCall
 from omium_core.errors import UsageError
 from omium_core.model.effect import READ
 from omium_core.runtime.calling import effect_call, step_call
@@ -25,7 +26,7 @@ def here() -> Frame | None:
 
 def perform_step(frame: Frame, declaration: StepDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Return the step's value, from the record or by attempting it."""
-    call = step_call(frame.run.store.codec, declaration, args, kwargs, frame.run.ladders)
+    call = _step_call(frame, declaration, args, kwargs)
     return frame.run.drive(steps.perform(frame.run.machine, frame.scope, frame.lane, call))
 
 
@@ -33,7 +34,7 @@ async def aperform_step(
     frame: Frame, declaration: StepDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """Return the step's value, from the record or by attempting it."""
-    call = step_call(frame.run.store.codec, declaration, args, kwargs, frame.run.ladders)
+    call = _step_call(frame, declaration, args, kwargs)
     return await frame.run.adrive(steps.perform(frame.run.machine, frame.scope, frame.lane, call))
 
 
@@ -66,6 +67,13 @@ def in_pool_thread(what: str) -> None:
             f"{what} was called in a thread that belongs to no execution, while this process runs one; "
             f"hand the thread `omium.bind(fn)` instead of `fn`"
         )
+
+
+def _step_call(
+    frame: Frame, declaration: StepDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> StepCall:
+    run = frame.run
+    return step_call(run.store.codec, declaration, args, kwargs, run.ladders, detected=bool(run.hooks.detectors))
 
 
 def _refuse_lost(declaration: EffectDeclaration) -> None:

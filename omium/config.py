@@ -23,11 +23,12 @@ __all__ = ["Config", "Durability", "blobs_beside", "load_config", "project_folde
 
 Durability: TypeAlias = Literal["power", "process"]
 
-_KEYS = ("store", "blobs", "workflows", "channels", "durability", "policy")
+_KEYS = ("store", "blobs", "workflows", "channels", "detectors", "durability", "policy")
 _VARIABLES = {
     "OMIUM_STORE": "store",
     "OMIUM_BLOBS": "blobs",
     "OMIUM_WORKFLOWS": "workflows",
+    "OMIUM_DETECTORS": "detectors",
     "OMIUM_DURABILITY": "durability",
     "OMIUM_POLICY": "policy",
 }
@@ -45,7 +46,8 @@ class Config:
     """What is in force, and where each part of it comes from.
 
     `store` and `blobs` are URLs, `workflows` modules or files (`app.flows`, `/project/flows.py:onboard`), `policy` a
-    pack's name or a file, `channels` what the names of a policy's roles and channels stand for. Paths are absolute.
+    pack's name or a file, `channels` what the names of a policy's roles and channels stand for, `detectors` those that
+    look at every step's outcome. Paths are absolute.
     `durability` says what an append survives: `power` a power loss, `process` only the end of the process. `origins`
     names each field's source: `argument`, a variable such as `OMIUM_STORE`, the project's file, or `default`.
     """
@@ -56,6 +58,7 @@ class Config:
     blobs: str
     workflows: tuple[str, ...]
     channels: Mapping[str, str]
+    detectors: tuple[str, ...]
     durability: Durability
     policy: str | None
     origins: Mapping[str, str] = attrs.field(repr=False)
@@ -78,6 +81,7 @@ def load_config(
     blobs: str | os.PathLike[str] | None = None,
     workflows: Sequence[str] | None = None,
     channels: Mapping[str, str] | None = None,
+    detectors: Sequence[str] | None = None,
     durability: str | None = None,
     policy: str | os.PathLike[str] | None = None,
 ) -> Config:
@@ -93,6 +97,7 @@ def load_config(
         "blobs": blobs,
         "workflows": workflows,
         "channels": channels,
+        "detectors": detectors,
         "durability": durability,
         "policy": policy,
     }
@@ -115,6 +120,7 @@ def load_config(
         blobs=found.get("blobs") or blobs_beside(url) or _file_url(home / "blobs"),
         workflows=found.get("workflows", ()),
         channels=found.get("channels", {}),
+        detectors=found.get("detectors", ()),
         durability=found.get("durability", "power"),
         policy=found.get("policy"),
         origins=origins,
@@ -167,8 +173,8 @@ def _environment(working: Path, warnings: list[str]) -> _Source:
         if near is not None:
             warnings.append(f"the variable `{name}` is not known; did you mean `{_PREFIX}{near}`?")
     values: dict[str, Any] = {key: os.environ[name] for name, key in _VARIABLES.items() if os.environ.get(name)}
-    if "workflows" in values:
-        values["workflows"] = [one.strip() for one in values["workflows"].split(",") if one.strip()]
+    for key in values.keys() & {"workflows", "detectors"}:
+        values[key] = [one.strip() for one in values[key].split(",") if one.strip()]
     names = {key: name for name, key in _VARIABLES.items()}
     return _Source(values, working, names, {key: f"the variable `{name}`" for key, name in names.items()})
 
@@ -178,11 +184,11 @@ def _file(project: Path, warnings: list[str]) -> _Source:
     own, shared = project / "omium.toml", project / "pyproject.toml"
     table: Any = None
     text, name, section = "", _SECTION, "tool.omium"
-    if shared.is_file():
+    if shared.exists():
         text, document = _document(shared)
         tool = document.get("tool", {})
         table = tool.get("omium") if isinstance(tool, dict) else None
-    if own.is_file():
+    if own.exists():
         if table is not None:
             warnings.append(f"`{_SECTION}` is not used, because `omium.toml` stands beside it")
         name, section = "omium.toml", ""
@@ -209,7 +215,7 @@ def _document(path: Path) -> tuple[str, Mapping[str, Any]]:
             return _read(path)
         return _unchanged(path, found.st_mtime_ns, found.st_size)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"`{path}` cannot be read: {reason}") from error
 
 
@@ -257,6 +263,8 @@ def _convert(key: str, source: _Source) -> Any:
     value, where = source.values[key], source.where[key]
     if key == "workflows":
         return tuple(_workflow(one, source.base) for one in _texts(value, where))
+    if key == "detectors":
+        return tuple(_texts(value, where, "pii"))
     if key == "channels":
         return _channels(value, where)
     text = _text(value, where)
@@ -280,9 +288,9 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _texts(value: object, where: str) -> list[str]:
+def _texts(value: object, where: str, example: str = "app.flows") -> list[str]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise UsageError(f'{where} is {_shown(value)}, expected a list of text, such as `["app.flows"]`')
+        raise UsageError(f'{where} is {_shown(value)}, expected a list of text, such as `["{example}"]`')
     return [_text(one, f"an entry of {where}") for one in value]
 
 

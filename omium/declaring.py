@@ -5,18 +5,21 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omium_core.errors import UsageError
 from omium_core.model.failure import KINDS
-from omium_core.runtime.declarations import Arguments, StepDeclaration
+from omium_core.recovery.breakers import Breaker
+from omium_core.runtime.declarations import Arguments, Rule, StepDeclaration
 
 __all__ = [
     "check_arguments",
+    "check_breaker",
     "check_callables",
     "check_function",
     "check_kinds",
+    "check_limits",
     "check_parentheses",
     "exceptions_of",
     "lost_assertion",
@@ -86,14 +89,30 @@ def exceptions_of(what: str, option: str, given: Any) -> tuple[type[BaseExceptio
     return classes
 
 
-def rules_of(
-    what: str, ensures: Callable[[Any], Any] | Iterable[Callable[[Any], Any]]
-) -> tuple[Callable[[Any], Any], ...]:
-    """Return the functions that say what must hold of an outcome; one alone is one."""
-    rules = tuple(ensures) if isinstance(ensures, Iterable) and not callable(ensures) else (ensures,)
+def rules_of(what: str, ensures: Rule | Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return what says what must hold of an outcome: functions, and names of plugins' detectors; one alone is one."""
+    rules: tuple[Rule, ...] = (ensures,) if isinstance(ensures, str) or callable(ensures) else tuple(ensures)
     for rule in rules:
-        check_callables(what, ensures=rule)
+        if not isinstance(rule, str):
+            check_callables(what, ensures=rule)
+        elif not rule:
+            raise UsageError(f"`ensures=` of {what} is empty; name a plugin's detector, or give a function")
     return rules
+
+
+def check_breaker(what: str, breaker: Any, schema: Any) -> None:
+    """Refuse what is no breaker, and what is no JSON schema."""
+    if breaker is not None and not isinstance(breaker, Breaker):
+        raise UsageError(f'`breaker=` of {what} takes a breaker such as `Breaker(5, "1m", "30s")`, not `{breaker!r}`')
+    if schema is not None and not isinstance(schema, Mapping):
+        raise UsageError(f"`schema=` of {what} takes a JSON schema as a mapping, not `{schema!r}`")
+
+
+def check_limits(**given: Any) -> None:
+    """Refuse a limit that is no number of times."""
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise UsageError(f"`{name}` cannot be `{value!r}`; it is a whole number, 1 or more, or None for no limit")
 
 
 def check_kinds(kinds: tuple[str, ...]) -> None:
@@ -109,7 +128,7 @@ def check_kinds(kinds: tuple[str, ...]) -> None:
 
 def lost_assertion(step: StepDeclaration) -> str | None:
     """Say that a step relies on `assert`, which `python -O` removes: it must not run as if it had held."""
-    for fn in (step.fn, *step.ensures):
+    for fn in (step.fn, *(rule for rule in step.ensures if not isinstance(rule, str))):
         try:
             code = ast.parse(textwrap.dedent(inspect.getsource(fn)))
         except (OSError, TypeError, SyntaxError):  # There is no source, or it is a lambda, which cannot assert.

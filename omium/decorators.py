@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 import attrs
@@ -12,9 +12,11 @@ from omium import running
 from omium.calls import aperform_effect, aperform_step, here, in_pool_thread, perform_effect, perform_step
 from omium.declaring import (
     check_arguments,
+    check_breaker,
     check_callables,
     check_function,
     check_kinds,
+    check_limits,
     check_parentheses,
     exceptions_of,
     lost_assertion,
@@ -24,13 +26,16 @@ from omium.declaring import (
 )
 from omium.runtime import registry, runtime_for, types
 from omium.workflows import Workflow, arun, run
+from omium_core.engine.machine import CRASHES_MAX, LOOPS_MAX
 from omium_core.errors import ConditionFailed, UsageError
 from omium_core.recovery.agents import ConfigAttribute
+from omium_core.recovery.breakers import Breaker
 from omium_core.recovery.ladders import Recovery
 from omium_core.runtime.calling import RollbackOn
 from omium_core.runtime.declarations import (
     Arguments,
     EffectDeclaration,
+    Rule,
     StepDeclaration,
     WorkflowDeclaration,
     check_name,
@@ -45,10 +50,14 @@ ON_CONFLICT = ("reuse", "repeat")
 ON_DIVERGENCE = ("stop", "rerun")
 
 
-def require(condition: object, message: str) -> None:
-    """Raise `ConditionFailed` unless `condition` holds: an assertion that `python -O` cannot remove."""
+def require(condition: object, message: str, *, at: str = "", suggest: Any = None) -> None:
+    """Raise `ConditionFailed` unless `condition` holds: an assertion that `python -O` cannot remove.
+
+    In a rule of `ensures`, `at` is the path of the value in the outcome that does not hold, such as `items[0].price`,
+    and `suggest` a value that would; both make for better suggestions.
+    """
     if not condition:
-        raise ConditionFailed(message)
+        raise ConditionFailed(message, at, suggest)
 
 
 @overload
@@ -80,14 +89,12 @@ def agent_named(cls: Any, name: str | None) -> Any:
     return made
 
 
-def checkpoint(
-    name: str, *, ensures: Callable[[Any], Any] | Iterable[Callable[[Any], Any]] = (), recovery: Recovery | None = None
-) -> Callable[[F], F]:
+def checkpoint(name: str, *, ensures: Rule | Iterable[Rule] = (), recovery: Recovery | None = None) -> Callable[[F], F]:
     """Make a function or method a step: its outcome is validated, then committed as the checkpoint `name`.
 
     Each function in `ensures` is given the outcome and says what must hold of it: it raises (`require`, `assert`) or
-    returns False where it does not. A refused outcome reaches neither a checkpoint nor the caller. `recovery` is the
-    ladder that failures of this step take.
+    returns False where it does not; a text names a plugin's detector. A refused outcome reaches neither a checkpoint
+    nor the caller. `recovery` is the ladder that failures of this step take.
     """
     check_parentheses("checkpoint", name)
     check_name(name)
@@ -126,7 +133,7 @@ def transaction(
     undo: Callable[[Any], Any] | None = None,
     check: Callable[[str], Any] | None = None,
     irreversible: bool = False,
-    ensures: Callable[[Any], Any] | Iterable[Callable[[Any], Any]] = (),
+    ensures: Rule | Iterable[Rule] = (),
     recovery: Recovery | None = None,
 ) -> Callable[[F], F]:
     """Make a function a step whose effects all happen, or are all compensated.
@@ -169,6 +176,8 @@ def effect(
     not_done_on: Iterable[type[BaseException]] = (),
     on_conflict: str | None = None,
     single_use: Iterable[str] = (),
+    breaker: Breaker | None = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -187,6 +196,8 @@ def effect(
     not_done_on: Iterable[type[BaseException]] = (),
     on_conflict: str | None = None,
     single_use: Iterable[str] = (),
+    breaker: Breaker | None = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> Any:
     """Declare a call to the world outside the execution; without arguments it is irreversible, the safe reading.
 
@@ -195,6 +206,8 @@ def effect(
     value, or `omium.NOT_DONE`. `volatile` names arguments that are not its identity, `fingerprint(*args)` computes it.
     `not_done_on` are exceptions that prove that nothing happened. `on_conflict`: `"reuse"` or `"repeat"` where the same
     effect was done in other words; by default a person decides. `single_use` names arguments that are credentials.
+    `breaker` leaves it alone for a while when it keeps failing. `schema` is the JSON schema of its arguments, where
+    that says more than their annotations; a failure's diagnosis holds calls to it.
     """
     if fn is None:
         options = {key_: value for key_, value in locals().items() if key_ != "fn"}
@@ -210,6 +223,7 @@ def effect(
     arguments, volatile, single_use = Arguments.of(fn), names_of(volatile), names_of(single_use)
     check_arguments(what, "volatile", volatile, arguments)
     check_arguments(what, "single_use", single_use, arguments)
+    check_breaker(what, breaker, schema)
     declaration = EffectDeclaration(
         name,
         fn,
@@ -224,6 +238,8 @@ def effect(
         on_conflict,
         model if isinstance(model, str) else getattr(fn, "__name__", name) if model else None,
         single_use,
+        breaker,
+        schema,
     )
     registry().add(declaration)
     _allow(fn)
@@ -240,6 +256,8 @@ def workflow(
     store: str | None = None,
     recovery: Recovery | None = None,
     on_divergence: str = "stop",
+    loops_max: int | None = LOOPS_MAX,
+    crashes_max: int | None = CRASHES_MAX,
 ) -> Callable[[Callable[..., Any]], Workflow]: ...
 
 
@@ -251,11 +269,17 @@ def workflow(
     store: str | None = None,
     recovery: Recovery | None = None,
     on_divergence: str = "stop",
+    loops_max: int | None = LOOPS_MAX,
+    crashes_max: int | None = CRASHES_MAX,
 ) -> Any:
     """Make a function a workflow: a call of it is a new execution; see `Workflow` for `start` and `resume`.
 
     The body runs again on every resume and rollback: outside steps and effects it must only compute. A step whose name
     or arguments changed is a divergence; `on_divergence="rerun"` goes on from there instead of stopping.
+
+    A step that comes with the same arguments and ends the same more than `loops_max` times in a row is a failure of
+    kind `loop`. Where runners died more than `crashes_max` times without a new checkpoint, the step that was at work
+    has failed, of kind `crashed`. None allows any number.
     """
     if fn is None:
         options = {key: value for key, value in locals().items() if key != "fn"}
@@ -263,13 +287,14 @@ def workflow(
     if on_divergence not in ON_DIVERGENCE:
         raise UsageError(f"`on_divergence` cannot be `{on_divergence}`; it is one of {', '.join(ON_DIVERGENCE)}")
     check_function("workflow", fn)
+    check_limits(loops_max=loops_max, crashes_max=crashes_max)
     declaration = WorkflowDeclaration(
         check_name(name_for("workflow", fn, name)),
         fn,
         Arguments.of(fn),
         recovery,
         on_divergence == "rerun",
-        {"store": store, "policy": policy},
+        {"store": store, "policy": policy, "loops_max": loops_max, "crashes_max": crashes_max},
     )
     registry().add(declaration)
     _allow(fn)

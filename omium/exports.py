@@ -51,10 +51,13 @@ from omium.operating import (
     fork as fork,
 )
 from omium.operating import (
-    resume as resume,
+    halt as halt,
 )
 from omium.operating import (
-    review as review,
+    pause as pause,
+)
+from omium.operating import (
+    resume as resume,
 )
 from omium.operating import (
     rollback as rollback,
@@ -62,16 +65,29 @@ from omium.operating import (
 from omium.operating import (
     verify as verify,
 )
+from omium.reviewing import (
+    fixes as fixes,
+)
+from omium.reviewing import (
+    review as review,
+)
+from omium.reviewing import (
+    revoke as revoke,
+)
 from omium.runtime import Runtime as Runtime
 from omium.runtime import register as register
 from omium.runtime import runtime_for as runtime_for
 from omium.stores import OpenStore as OpenStore
 from omium.stores import open_store as open_store
+from omium.testing.scenarios import scenario as scenario
 from omium.unavailable import Consensus as Consensus
 from omium.unavailable import consensus as consensus
 from omium.unavailable import guard as guard
 from omium.views import Execution as Execution
 from omium.workflows import Workflow as Workflow
+from omium_core.errors import (
+    CircuitOpen as CircuitOpen,
+)
 from omium_core.errors import (
     ConditionFailed as ConditionFailed,
 )
@@ -129,6 +145,10 @@ from omium_core.errors import (
 from omium_core.hookspecs import hookimpl as hookimpl
 from omium_core.model.agent import Agent as Agent
 from omium_core.recovery.agents import AgentConfig as AgentConfig
+from omium_core.recovery.breakers import Breaker as Breaker
+from omium_core.recovery.ladders import (
+    Apply as Apply,
+)
 from omium_core.recovery.ladders import (
     AtMost as AtMost,
 )

@@ -1,23 +1,27 @@
-"""What operators do from any process: look, roll back, fork, answer, verify."""
+"""What operators do from any process: look, roll back, fork, stop, verify; what they answer is in `reviewing`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from omium import running
+from omium.reviewing import review
 from omium.runtime import Runtime, runtime_for
 from omium.views import Execution
 from omium.workflows import Workflow
 from omium_core.engine import life
-from omium_core.engine.commands import DURABLE
-from omium_core.engine.machine import Machine, Protocol
 from omium_core.engine.state import CheckpointRecord, ExecutionState
-from omium_core.errors import ExecutionBusy, ReviewRefused, UnknownCheckpoint, UsageError
-from omium_core.model import events as e
+from omium_core.errors import UnknownCheckpoint, UsageError
+from omium_core.runtime import stopping
 from omium_core.runtime.clock import new_id
+from omium_core.runtime.pruning import refuse_pruned
+from omium_core.runtime.telling import tell_of_stop
 from omium_core.runtime.verifying import Verification, verify_store
 
-__all__ = ["execution_of", "fork", "resume", "review", "rollback", "verify"]
+__all__ = ["execution_of", "fork", "halt", "pause", "resume", "review", "rollback", "verify"]
+
+LOOKS_MAX = 10
+EXECUTIONS_MAX = 2**31
 
 
 def execution_of(execution_id: str, *, store: str | None = None) -> Execution:
@@ -36,6 +40,7 @@ def rollback(
     """
     runtime = runtime_for(store)
     row = runtime.store.find(execution_id)
+    refuse_pruned(runtime.store, row.id)
     run = running.take_over(runtime, row, None)
     try:
         point = target(run.machine.state, to)
@@ -55,6 +60,7 @@ def fork(source: str, /, at: str, *, execution_id: str | None = None, store: str
     """
     runtime = runtime_for(store)
     row = runtime.store.find(source)
+    refuse_pruned(runtime.store, row.id)
     loaded = runtime.store.load(row.id)
     point = target(loaded.state, at)
     execution = new_id("exe_", runtime.store.clock.now()) if execution_id is None else running.check_id(execution_id)
@@ -69,49 +75,6 @@ def fork(source: str, /, at: str, *, execution_id: str | None = None, store: str
     return Execution(runtime.store, execution)
 
 
-def review(
-    execution_id: str,
-    *,
-    approve: bool = False,
-    reject: bool = False,
-    skip: bool = False,
-    edit: str | None = None,
-    set: dict[str, Any] | None = None,
-    value: Any = None,
-    choice: int | None = None,
-    by: str,
-    reason: str = "",
-    expected_head: str | None = None,
-    store: str | None = None,
-) -> Execution:
-    """Answer what a paused execution asks; it only records, `resume` goes on.
-
-    One of: `approve` (one further attempt, or the first choice), `edit` (one further attempt with this advice), `set`
-    (correct the refused outcome at paths such as `offer.output.apr`), `skip`, `reject` (the ladder's next rung), or the
-    number of a `choice` from 0, with `value` where an effect happened. `approve` may stand beside `edit`, `set` and
-    `choice`, which say more. With `expected_head` the answer is refused when the execution is not where the person saw
-    it. Raises `ReviewRefused`.
-    """
-    runtime = runtime_for(store)
-    row = runtime.store.find(execution_id)
-    if row.status in ("running", "recovering") and running.alive(runtime, row):
-        raise ExecutionBusy(row.id, row.runner or "")
-    loaded = runtime.store.load(row.id)
-    asked = _asked(loaded.state, runtime, expected_head)
-    choices = [one["action"] for one in runtime.store.view(row.id, asked.seq)["choices"]]
-    given = {"approve": approve, "reject": reject, "skip": skip, "edit": edit, "set": set, "choice": choice}
-    action = _action(row.id, asked, choices, given)
-    changes = _changes(row.id, loaded.state, asked, set)
-    run = running.prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch)
-    try:
-        running.operate(
-            run, _answer(run.machine, asked, action, by, reason, {"edit": edit, "set": changes, "value": value})
-        )
-    finally:
-        running.finish(runtime, run)
-    return Execution(runtime.store, row.id)
-
-
 def verify(execution_id: str | None = None, *, head: str | None = None, store: str | None = None) -> Verification:
     """Check chain, bodies, blobs and tables of an execution, or of all; name what is not as it was written.
 
@@ -119,6 +82,65 @@ def verify(execution_id: str | None = None, *, head: str | None = None, store: s
     """
     runtime = runtime_for(store)
     return verify_store(runtime.store, runtime.store.find(execution_id).id if execution_id else None, head)
+
+
+def pause(execution_id: str, *, by: str = "a person", reason: str = "", store: str | None = None) -> Execution:
+    """Pause an execution, whatever process runs it; `resume` goes on with it.
+
+    It holds when this returns: the runner stops before its next effect that is not a read, or at its next append, and
+    its caller sees `ExecutionPaused`. What has ended, or is paused, stays as it is.
+    """
+    runtime = runtime_for(store)
+    row = runtime.store.find(execution_id)
+    if stopping.stop(runtime.store, row.id, "paused", by, reason):
+        tell_of_stop(runtime.store, runtime.hooks, row.id, "paused")
+    return Execution(runtime.store, row.id)
+
+
+def halt(
+    execution_id: str | None = None,
+    *,
+    workflow: str | None = None,
+    all: bool = False,
+    by: str,
+    reason: str = "",
+    store: str | None = None,
+) -> list[Execution]:
+    """Halt one execution, those of a workflow, or all: the kill switch. Returns those that this call halted.
+
+    It holds when this returns, also for executions whose runner is dead: a runner stops before its next effect that is
+    not a read, or at its next append, and its caller sees `ExecutionHalted`. What has ended stays as it ended. It acts
+    on the executions that are there; new ones start as before. Everything is kept: `rollback` or `fork` goes on.
+    """
+    if [execution_id is not None, workflow is not None, all].count(True) != 1:
+        raise UsageError("say what to halt: one execution, `workflow=`, or `all=True`")
+    runtime = runtime_for(store)
+    if execution_id is not None:
+        row = runtime.store.find(execution_id)
+        halted = [row.id] if stopping.stop(runtime.store, row.id, "halted", by, reason) else []
+    else:
+        halted = _halt_each(runtime, workflow, by, reason)
+    # Everything is stopped BEFORE anybody is told.
+    for one in halted:
+        tell_of_stop(runtime.store, runtime.hooks, one, "halted")
+    return [Execution(runtime.store, one) for one in halted]
+
+
+def _halt_each(runtime: Runtime, workflow: str | None, by: str, reason: str) -> list[str]:
+    """Halt every unfinished execution, looking again until there is none left that began before this call."""
+    began, halted = runtime.store.clock.now(), []
+    for look in range(LOOKS_MAX):
+        rows = [
+            row
+            for status in stopping.UNFINISHED
+            for row in runtime.store.journal.executions(status=status, workflow=workflow, limit=EXECUTIONS_MAX)
+            if row.started <= began
+        ]
+        # An execution that goes from one status to another between two of these is found at the next look.
+        halted += [row.id for row in rows if stopping.stop(runtime.store, row.id, "halted", by, reason)]
+        if look and not rows:
+            break
+    return halted
 
 
 def resume(execution_id: str, *, store: str | None = None) -> Any:
@@ -138,76 +160,3 @@ def target(state: ExecutionState, given: str) -> CheckpointRecord:
     if len(near) != 1:
         raise UnknownCheckpoint(state.id, given, tuple(one.id for one in near) or tuple(one.name for one in path))
     return near[0]
-
-
-def _asked(state: ExecutionState, runtime: Runtime, expected_head: str | None) -> e.ReviewRequested:
-    review = state.review
-    if review is None or review.answer is not None:
-        raise ReviewRefused(state.id, "nothing is asked" if review is None else "it was answered before")
-    if review.request.deadline is not None and runtime.store.clock.now() > review.request.deadline:
-        raise ReviewRefused(state.id, "the deadline has passed; resume it to take the next rung")
-    if expected_head is not None and not state.head.startswith(expected_head):
-        now = state.checkpoints[state.head]
-        raise ReviewRefused(state.id, f"it changed since you looked: the head is now `{now.name}` (`{state.head}`)")
-    return review.request
-
-
-def _action(execution: str, asked: e.ReviewRequested, choices: list[str], given: dict[str, Any]) -> str:
-    chosen = [name for name, value in given.items() if value is not None and value is not False]
-    if len(chosen) != 1 and chosen not in (["approve", "edit"], ["approve", "set"], ["approve", "choice"]):
-        raise ReviewRefused(execution, "give exactly one of approve, reject, skip, edit, set or choice")
-    action = chosen[-1]
-    if action == "choice":
-        if not 0 <= given["choice"] < len(choices):
-            raise ReviewRefused(execution, f"there is no choice {given['choice']}; it has {_numbered(choices)}")
-        action = choices[given["choice"]]
-        if action in ("edit", "set"):
-            raise ReviewRefused(execution, f"choice {given['choice']} needs `{action}=`")
-    if action == "approve":
-        action = choices[0]
-    if action not in choices:
-        raise ReviewRefused(execution, f"`{action}` is not among what is asked: {_numbered(choices)}")
-    return action
-
-
-def _numbered(choices: list[str]) -> str:
-    return ", ".join(f"{index} {action}" for index, action in enumerate(choices))
-
-
-def _changes(
-    execution: str, state: ExecutionState, asked: e.ReviewRequested, given: dict[str, Any] | None
-) -> dict[str, Any] | None:
-    """Return corrections by path within the outcome: `offer.output.apr` is `apr` of step `offer`."""
-    if given is None:
-        return None
-    name = state.steps[asked.step].name
-    changes = {}
-    for path, value in given.items():
-        for prefix in (f"{name}.output", f"{asked.step}.output", "output"):
-            if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")):
-                changes[path[len(prefix) :].removeprefix(".")] = value
-                break
-        else:
-            raise ReviewRefused(execution, f"`{path}` is not a path of this outcome; it starts with `{name}.output`")
-    return changes
-
-
-def _answer(
-    machine: Machine, asked: e.ReviewRequested, action: str, by: str, reason: str, content: dict[str, Any]
-) -> Protocol[None]:
-    """Journal a person's answer, and with it what it says about an unresolved effect."""
-    given = {name: value for name, value in content.items() if value is not None}
-    machine.event(
-        e.ReviewDecided,
-        machine.seal(given),
-        review=asked.review,
-        action=action,
-        by=by,
-        reason=reason,
-        head=machine.state.head,
-    )
-    if asked.kind == "effect_unresolved" and asked.effect is not None:
-        done = action == "happened"
-        body = machine.seal(content["value"]) if done else None
-        machine.event(e.EffectResolved, body, effect=asked.effect, done=done, by=by)
-    yield DURABLE

@@ -20,11 +20,20 @@ import pluggy
 
 from omium_core import hookspecs
 from omium_core.errors import PluginError, UsageError
-from omium_core.specs import ANY_SCHEME, BlobStoreSpec, CodecSpec, JournalSpec, NotifierSpec
+from omium_core.specs import (
+    ANY_SCHEME,
+    BlobStoreSpec,
+    CodecSpec,
+    DetectorSpec,
+    DiagnoserSpec,
+    JournalSpec,
+    NotifierSpec,
+    StrategySpec,
+)
 
 __all__ = ["LoadedPlugin", "PluginFailure", "Plugins", "load_plugins"]
 
-Spec: TypeAlias = JournalSpec | BlobStoreSpec | NotifierSpec | CodecSpec
+Spec: TypeAlias = JournalSpec | BlobStoreSpec | NotifierSpec | DetectorSpec | DiagnoserSpec | StrategySpec | CodecSpec
 
 _GROUP = "omium"
 _OWN_DISTRIBUTION = "omium"
@@ -33,9 +42,12 @@ _REGISTRATIONS: Mapping[str, type[Spec]] = {
     "register_journals": JournalSpec,
     "register_blob_stores": BlobStoreSpec,
     "register_notifiers": NotifierSpec,
+    "register_detectors": DetectorSpec,
+    "register_diagnosers": DiagnoserSpec,
+    "register_strategies": StrategySpec,
     "register_codecs": CodecSpec,
 }
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=Spec)
 
 
 @attrs.frozen
@@ -82,6 +94,18 @@ class Plugins:
         """Give the spec of the notifier of this name; raise `UsageError` when there is none."""
         return self._find(NotifierSpec, name, "is the notifier")
 
+    def detector(self, name: str) -> DetectorSpec:
+        """Give the spec of the detector of this name; raise `UsageError` when there is none."""
+        return self._find(DetectorSpec, name, "has the detector")
+
+    def diagnoser(self, name: str) -> DiagnoserSpec:
+        """Give the spec of the diagnoser of this name; raise `UsageError` when there is none."""
+        return self._find(DiagnoserSpec, name, "has the diagnoser")
+
+    def strategy(self, name: str) -> StrategySpec:
+        """Give the spec of the strategy of this name; raise `UsageError` when there is none."""
+        return self._find(StrategySpec, name, "has the strategy")
+
     def codec(self, tag: str) -> CodecSpec:
         """Give the spec of the codec for values with this tag; raise `UsageError` when there is none."""
         return self._find(CodecSpec, tag, "stores values tagged")
@@ -95,6 +119,10 @@ class Plugins:
             if isinstance(spec, kind)
             for name in spec.names
         }
+
+    def plugin_of(self, spec: Spec) -> str:
+        """Give the name of the plugin that registered a spec; empty for one that none did."""
+        return next((one.name for one in self.loaded if spec in one.specs), "")
 
     def _find(self, kind: type[_T], name: str, what: str) -> _T:
         known = self.specs(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -17,7 +17,6 @@ from omium_core.errors import (
     ExecutionBusy,
     ExecutionHalted,
     ExecutionPaused,
-    OmiumError,
     Unstorable,
     UsageError,
 )
@@ -29,6 +28,8 @@ from omium_core.runtime.clock import new_id
 from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration, is_async
 from omium_core.runtime.recorder import Recorder
 from omium_core.runtime.run import Run
+from omium_core.runtime.standing import by_place, standing_fixes
+from omium_core.runtime.telling import tell_the_rest
 
 T = TypeVar("T")
 
@@ -89,7 +90,10 @@ def take_over(runtime: Runtime, row: ExecutionRow, declaration: WorkflowDeclarat
     if row.status in ("running", "recovering") and alive(runtime, row):
         raise ExecutionBusy(row.id, row.runner or "")
     loaded = store.load(row.id)
-    return prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch, declaration)
+    run = prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch, declaration)
+    if runtime.hooks.channels:
+        tell_the_rest(run, store.events(row.id))
+    return run
 
 
 def prepare(
@@ -129,13 +133,8 @@ def operate(run: Run, protocol: Protocol[T]) -> T:
 
 def finish(runtime: Runtime, run: Run) -> None:
     """Let go of an execution once what it appended has landed; another runner may take it from here on."""
-    # What still runs in lanes that were left behind can do nothing more.
-    run.machine.entry += 1
     try:
-        if run.recorder.last is not None:
-            # Whoever needed that append has been told of its failure already.
-            with contextlib.suppress(OmiumError):
-                run.recorder.last.wait()
+        run.end()
     finally:
         runtime.store.running.pop(run.id, None)
 
@@ -160,6 +159,7 @@ def workflow_named(runtime: Runtime, name: str) -> WorkflowDeclaration:
 def single_step(step: StepDeclaration) -> WorkflowDeclaration:
     """Return the workflow that consists of one step, which a step called outside of any is."""
 
+    @functools.wraps(step.fn)
     def body(*args: Any, **kwargs: Any) -> Any:
         frame = here()
         assert frame is not None
@@ -197,8 +197,12 @@ def refuse_policy(declaration: WorkflowDeclaration) -> None:
 def _run(runtime: Runtime, machine: Machine, recorder: Recorder, declaration: WorkflowDeclaration | None) -> Run:
     recovery = declaration.recovery if declaration is not None else None
     ladders = (Ladder(recovery, f"recovery of {declaration.name}"),) if recovery and declaration else ()
+    if declaration is not None:
+        machine.loops_max = declaration.options.get("loops_max", machine.loops_max)
+        machine.crashes_max = declaration.options.get("crashes_max", machine.crashes_max)
+        machine.standing = by_place(standing_fixes(runtime.store, declaration.name))
     recorder.track = runtime.hooks.tracker(recorder.execution)
-    return Run(runtime.store, machine, recorder, runtime.registry, runtime.hooks, ladders)
+    return Run(runtime.store, machine, recorder, runtime.registry, runtime.hooks, ladders, runtime.invocation)
 
 
 def _claim(runtime: Runtime, execution: str, run: Run) -> None:

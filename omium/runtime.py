@@ -13,13 +13,17 @@ import attrs
 from omium.config import Config, blobs_beside, load_config
 from omium.hooks import PluginHooks
 from omium.plugins import Plugins, load_plugins
+from omium_core.errors import OmiumError, PluginError, UsageError
+from omium_core.interfaces.checkpoint import BlobStore, Journal
 from omium_core.journal.codec import Codec, ExtraCodec
 from omium_core.journal.types import Types
+from omium_core.runtime.clock import Clock, SystemClock
 from omium_core.runtime.declarations import Registry
+from omium_core.runtime.performing import Invoker, invocation
 from omium_core.runtime.store import Store
 from omium_core.specs import CodecSpec
 
-__all__ = ["Runtime", "plugins", "register", "registry", "running_now", "runtime_for", "types"]
+__all__ = ["Parts", "Runtime", "open_runtime", "plugins", "register", "registry", "running_now", "runtime_for", "types"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -33,6 +37,7 @@ class Runtime:
     store: Store
     registry: Registry
     hooks: PluginHooks
+    invocation: Invoker = invocation
 
     def close(self) -> None:
         """End the plugins' part and close the store; opening the same URL again makes a new one."""
@@ -42,6 +47,31 @@ class Runtime:
             self.store.close()
         finally:
             _PROCESS.forget(self)
+
+    def come_back(self) -> None:
+        """Be the process's runtime over its store again, after another one was abandoned."""
+        _PROCESS.runtimes[self.config.store] = self
+
+    def abandon(self) -> None:
+        """Let go of the runtime and leave its store as it is, as a process does that dies."""
+        self.hooks.close()
+        _PROCESS.forget(self)
+
+
+def _as_it_is(part: Any, url: str) -> Any:
+    return part
+
+
+@attrs.frozen
+class Parts:
+    """What a runtime has in the place of the ordinary: a clock, what is put around its journal and its blobs, and what
+    makes the calls of user code.
+    """
+
+    clock: Clock = attrs.field(factory=SystemClock)
+    journal: Callable[[Journal, str], Journal] = _as_it_is
+    blobs: Callable[[BlobStore, str], BlobStore] = _as_it_is
+    invocation: Invoker = invocation
 
 
 @attrs.define(eq=False)
@@ -61,8 +91,17 @@ class _Process:
         with self.lock:
             runtime = self.runtimes.get(config.store)
             if runtime is None:
-                plugins = self.loaded_plugins()
-                runtime = self.runtimes[config.store] = _open(config, plugins, self.registry, self.types)
+                runtime = self.runtimes[config.store] = self.made(config, Parts())
+            return runtime
+
+    def made(self, config: Config, parts: Parts) -> Runtime:
+        return _open(config, self.loaded_plugins(), self.registry, self.types, parts)
+
+    def use(self, config: Config, parts: Parts) -> Runtime:
+        with self.lock:
+            if config.store in self.runtimes:
+                raise UsageError(f"the store `{config.store}` is open in this process already; close it first")
+            runtime = self.runtimes[config.store] = self.made(config, parts)
             return runtime
 
     def loaded_plugins(self) -> Plugins:
@@ -83,10 +122,15 @@ class _Process:
 
 def runtime_for(store: str | os.PathLike[str] | None = None, **options: Any) -> Runtime:
     """Return the runtime over a store, by default the configured one; the same URL gives the same object."""
-    config = load_config(store=store, **options)
-    if store is not None and "blobs" not in options and config.origins["blobs"] == "default":
-        config = attrs.evolve(config, blobs=blobs_beside(config.store) or config.blobs)
-    return _PROCESS.runtime(config)
+    return _PROCESS.runtime(_config(store, options))
+
+
+def open_runtime(store: str | os.PathLike[str], parts: Parts, **options: Any) -> Runtime:
+    """Return a runtime with parts of its own, which is the process's over that store until it is closed.
+
+    Tests and simulations give it their clock and their faults. Raises `UsageError` when the store is open already.
+    """
+    return _PROCESS.use(_config(store, options), parts)
 
 
 def running_now() -> bool:
@@ -114,16 +158,35 @@ def types() -> Types:
     return _PROCESS.types
 
 
-def _open(config: Config, plugins: Plugins, registry: Registry, types: Types) -> Runtime:
-    _make_home(config)
-    blobs = plugins.blob_store(urlsplit(config.blobs).scheme).load()(config.blobs)
+def _config(store: str | os.PathLike[str] | None, options: dict[str, Any]) -> Config:
+    config = load_config(store=store, **options)
+    if store is not None and "blobs" not in options and config.origins["blobs"] == "default":
+        return attrs.evolve(config, blobs=blobs_beside(config.store) or config.blobs)
+    return config
+
+
+def _open(config: Config, plugins: Plugins, registry: Registry, types: Types, parts: Parts) -> Runtime:
+    blobs = parts.blobs(_blobs(config, plugins), config.blobs)
     open_journal = plugins.journal(urlsplit(config.store).scheme).load()
-    journal = open_journal(config.store, durability=config.durability, large=blobs)
+    # Only now, so that a configuration that names nothing to open leaves no folder behind.
+    _make_home(config)
+    journal = parts.journal(open_journal(config.store, durability=config.durability, large=blobs), config.store)
     codec = Codec(types, tuple(_extra(spec) for spec in plugins.specs(CodecSpec).values()))
-    store = Store(config.store, journal, codec)
-    runtime = Runtime(config, plugins, store, registry, PluginHooks.of(plugins, config))
+    store = Store(config.store, journal, codec, clock=parts.clock)
+    runtime = Runtime(config, plugins, store, registry, PluginHooks.of(plugins, config), parts.invocation)
     runtime.hooks.startup(runtime)
     return runtime
+
+
+def _blobs(config: Config, plugins: Plugins) -> BlobStore:
+    spec = plugins.blob_store(urlsplit(config.blobs).scheme)
+    try:
+        return spec.load()(config.blobs)
+    except OmiumError:
+        raise
+    except Exception as error:  # A plugin may raise anything.
+        problem = f"could not open the blobs at `{config.blobs}`: {type(error).__name__}: {error}"
+        raise PluginError(plugins.plugin_of(spec), problem) from error
 
 
 def _make_home(config: Config) -> None:

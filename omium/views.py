@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from omium_core.engine.state import ExecutionState
-from omium_core.errors import UnknownType
+from omium_core.errors import OmiumError, UnknownType
 from omium_core.model import events as e
 from omium_core.runtime.store import Store
 
@@ -125,7 +125,11 @@ class Execution:
         return _time(ended) if ended is not None else None
 
     def __repr__(self) -> str:
-        state = self._state()
+        try:
+            state = self._state()
+        except OmiumError:
+            # A view outlives its store, and whoever shows it (a debugger, the end of an event loop) must not fail.
+            return f"<Execution {self.id}>"
         why = f" ({state.reason})" if state.reason else ""
         return (
             f"<Execution {self.id} of {state.workflow}: {state.status}{why}, {len(state.path_to_head())} checkpoints>"
@@ -145,7 +149,9 @@ class Execution:
 
     def _violation(self, event: e.PolicyViolated) -> ViolationView:
         body = self._store.view(self.id, event.seq)
-        return ViolationView(event.step, event.attempt, event.rule, body["message"], event.where, body["values"])
+        return ViolationView(
+            event.step, event.attempt, event.rule, body.get("message", ""), event.where, body.get("values", {})
+        )
 
 
 def _time(seconds: float) -> datetime:

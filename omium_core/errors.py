@@ -7,10 +7,13 @@ Each has a stable `code`, its fields are the facts, and its text is one sentence
     ├── ConditionFailed         `require(...)` did not hold
     ├── Hallucination           raised by user code: a model made something up
     ├── NotDone                 raised by user code: the effect certainly did not happen
+    ├── CircuitOpen             an effect failed too often, and is left alone for a while
     ├── StepError               a recorded failure whose own type cannot be restored
     ├── StoreError              the store cannot be opened, read or written
+    │   ├── NotAStore
     │   ├── SchemaTooNew
-    │   └── Corrupted
+    │   ├── Corrupted
+    │   └── ValuePruned         somebody pruned it
     ├── Unstorable              a value that a fresh process could not restore
     ├── UnknownType             a recorded value whose class is not declared here
     ├── ExecutionFenced         another runner took the execution over, or began it first
@@ -29,11 +32,13 @@ Each has a stable `code`, its fields are the facts, and its text is one sentence
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime, timezone
+from typing import Any, ClassVar
 
 import attrs
 
 __all__ = [
+    "CircuitOpen",
     "ConditionFailed",
     "Corrupted",
     "Diverged",
@@ -44,6 +49,7 @@ __all__ = [
     "ExecutionRolledBack",
     "Hallucination",
     "MissingExtra",
+    "NotAStore",
     "NotDone",
     "OmiumError",
     "PluginError",
@@ -58,6 +64,7 @@ __all__ = [
     "UnknownType",
     "Unstorable",
     "UsageError",
+    "ValuePruned",
 ]
 
 
@@ -95,10 +102,12 @@ class PolicyError(OmiumError):
 
 @attrs.define
 class ConditionFailed(OmiumError):
-    """A condition given to `require` did not hold."""
+    """A condition given to `require` did not hold; `at` is the path of what broke it, `suggest` what would hold."""
 
     code: ClassVar[str] = "condition-failed"
     message: str
+    at: str = ""
+    suggest: Any = None
 
     def __str__(self) -> str:
         return self.message
@@ -127,6 +136,21 @@ class NotDone(OmiumError):
 
 
 @attrs.define
+class CircuitOpen(OmiumError):
+    """An effect failed so often that nobody asks for it until a time; nothing was performed."""
+
+    code: ClassVar[str] = "circuit-open"
+    failure_kind: ClassVar[str] = "circuit_open"
+    effect: str
+    failures: int
+    until: float
+
+    def __str__(self) -> str:
+        at = datetime.fromtimestamp(self.until, timezone.utc).strftime("%H:%M:%S UTC")
+        return f"`{self.effect}` failed {self.failures} times and is left alone until {at}; then one call tries it"
+
+
+@attrs.define
 class StepError(OmiumError):
     """A recorded failure of a step whose own exception type cannot be restored."""
 
@@ -151,6 +175,14 @@ class StoreError(OmiumError):
 
 
 @attrs.define
+class NotAStore(StoreError):
+    """What is at the place of the store is something else; it was left as it was."""
+
+    code: ClassVar[str] = "not-a-store"
+    message: str
+
+
+@attrs.define
 class SchemaTooNew(StoreError):
     """The store was written by a newer Omium."""
 
@@ -168,6 +200,23 @@ class Corrupted(StoreError):
     message: str
     execution: str = ""
     seq: int = 0
+
+
+@attrs.define
+class ValuePruned(StoreError):
+    """A value that is not there any more, because somebody pruned the store; the chain still names it."""
+
+    code: ClassVar[str] = "value-pruned"
+    execution: str
+    until: int
+    by: str
+    message: str = "the values were pruned"
+
+    def __str__(self) -> str:
+        return (
+            f"the values of `{self.execution}` up to event {self.until} were pruned by {self.by}; "
+            f"what happened is still in `omium show {self.execution}`"
+        )
 
 
 @attrs.define
@@ -229,11 +278,14 @@ class UnknownExecution(OmiumError):
     code: ClassVar[str] = "unknown-execution"
     given: str
     candidates: tuple[str, ...] = ()
+    ambiguous: bool = False
 
     def __str__(self) -> str:
+        listed = ", ".join(f"`{one}`" for one in self.candidates)
+        if self.ambiguous:
+            return f"several executions begin with `{self.given}`: {listed}; give more of the id"
         if self.candidates:
-            listed = ", ".join(f"`{one}`" for one in self.candidates)
-            return f"`{self.given}` does not name one execution; did you mean {listed}?"
+            return f"there is no execution `{self.given}`; did you mean {listed}?"
         return f"there is no execution `{self.given}`; `omium list` shows those that are there"
 
 

@@ -7,7 +7,7 @@ and a test keeps the two together.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker, HookspecMarker
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import click
 
     from omium_core.model.events import Event
-    from omium_core.specs import BlobStoreSpec, CodecSpec, Finding, JournalSpec, NotifierSpec
+    from omium_core.specs import (
+        BlobStoreSpec,
+        CodecSpec,
+        DetectorSpec,
+        DiagnoserSpec,
+        Finding,
+        JournalSpec,
+        NotifierSpec,
+        StrategySpec,
+    )
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -40,6 +49,21 @@ def register_notifiers() -> Iterable[NotifierSpec] | None:
 
 
 @hookspec
+def register_detectors() -> Iterable[DetectorSpec] | None:
+    """Return the detectors that this plugin has, which say what is wrong with a step's outcome."""
+
+
+@hookspec
+def register_diagnosers() -> Iterable[DiagnoserSpec] | None:
+    """Return the diagnosers that this plugin has, which say where a failure comes from."""
+
+
+@hookspec
+def register_strategies() -> Iterable[StrategySpec] | None:
+    """Return the strategies that this plugin has, which decide what is done about a failure."""
+
+
+@hookspec
 def register_codecs() -> Iterable[CodecSpec] | None:
     """Return the kinds of values that this plugin can store."""
 
@@ -50,8 +74,11 @@ def register_commands(group: click.Group) -> None:
 
 
 @hookspec
-def diagnose(store: str) -> Iterable[Finding] | None:
-    """Return what `omium doctor` should say of what this plugin needs; change nothing. `store` is the store's URL."""
+def diagnose(store: str, channels: Mapping[str, str]) -> Iterable[Finding] | None:
+    """Return what `omium doctor` should say of what this plugin needs; change nothing. `store` is the store's URL.
+
+    `channels` says what stands behind each name in `[tool.omium.channels]`.
+    """
 
 
 @hookspec

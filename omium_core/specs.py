@@ -14,8 +14,19 @@ import attrs
 
 from omium_core.errors import MissingExtra, PluginError
 from omium_core.interfaces.checkpoint import BlobStore, Journal
+from omium_core.interfaces.recovery import Detector, Diagnoser, Notifier, Strategy
 
-__all__ = ["ANY_SCHEME", "BlobStoreSpec", "CodecSpec", "Finding", "JournalSpec", "NotifierSpec"]
+__all__ = [
+    "ANY_SCHEME",
+    "BlobStoreSpec",
+    "CodecSpec",
+    "DetectorSpec",
+    "DiagnoserSpec",
+    "Finding",
+    "JournalSpec",
+    "NotifierSpec",
+    "StrategySpec",
+]
 
 ANY_SCHEME = "*"
 """Stands, in a `BlobStoreSpec`, for every URL scheme that no other plugin serves."""
@@ -75,7 +86,33 @@ class BlobStoreSpec:
 
 @attrs.frozen
 class NotifierSpec:
-    """Who is told under the channel name `name`."""
+    """Who is told where `[tool.omium.channels]` says `name` or `name:target`; the factory is the `Notifier` itself.
+
+    One that is `instant` takes no longer than a line in a local file, and is called in place; any other one is called
+    in a thread of its own, again when it fails, and that it was told is journaled.
+    """
+
+    name: str
+    factory: str
+    extra: str = ""
+    instant: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def load(self) -> Notifier:
+        """Import the notifier; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, self.extra)
+
+
+@attrs.frozen
+class DetectorSpec:
+    """What looks at outcomes under the name `name`; the factory is the `Detector` itself."""
 
     name: str
     factory: str
@@ -89,8 +126,50 @@ class NotifierSpec:
         """What this is looked up by."""
         return (self.name,)
 
-    def load(self) -> Callable[..., Any]:
-        """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
+    def load(self) -> Detector:
+        """Import the detector; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, self.extra)
+
+
+@attrs.frozen
+class DiagnoserSpec:
+    """What looks into failures under the name `name`; the factory is the `Diagnoser` itself."""
+
+    name: str
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def load(self) -> Diagnoser:
+        """Import the diagnoser; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, self.extra)
+
+
+@attrs.frozen
+class StrategySpec:
+    """What decides about failures where a ladder says `Apply(name)`; the factory is the `Strategy` itself."""
+
+    name: str
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def load(self) -> Strategy:
+        """Import the strategy; raise `MissingExtra` or `PluginError` when that is not possible."""
         return _load(self.name, self.factory, self.extra)
 
 

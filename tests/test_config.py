@@ -43,10 +43,11 @@ def test_defaults_lie_in_the_project(project: Path) -> None:
         blobs=f"file://{project}/.omium/blobs",
         workflows=(),
         channels={},
+        detectors=(),
         durability="power",
         policy=None,
         origins=dict.fromkeys(
-            ["store", "blobs", "workflows", "channels", "durability", "policy", "home"],
+            ["store", "blobs", "workflows", "channels", "detectors", "durability", "policy", "home"],
             "default",
         ),
     )
@@ -121,6 +122,7 @@ def test_sources_in_order(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "blobs": "OMIUM_BLOBS",
         "workflows": "default",
         "channels": "default",
+        "detectors": "default",
         "durability": "default",
         "policy": "pyproject.toml [tool.omium]",
         "home": "default",
@@ -132,7 +134,7 @@ def test_every_field_from_a_file(project: Path) -> None:
     write(
         project / "omium.toml",
         'store = "data/a.db"\nblobs = "data/blobs"\nworkflows = ["app.flows", "flows.py:onboard"]\n'
-        'durability = "process"\npolicy = "onboarding.omp"\n[channels]\non_call = "log"\n',
+        'durability = "process"\npolicy = "onboarding.omp"\ndetectors = ["pii"]\n[channels]\non_call = "log"\n',
     )
 
     config = load_config()
@@ -143,6 +145,7 @@ def test_every_field_from_a_file(project: Path) -> None:
     assert config.durability == "process"
     assert config.policy == f"{project}/onboarding.omp"
     assert config.channels == {"on_call": "log"}
+    assert config.detectors == ("pii",)
     assert set(config.origins.values()) == {"omium.toml", "default"}
     assert config.warnings == ()
 
@@ -276,6 +279,10 @@ def test_misspelt_variable_is_a_warning(project: Path, monkeypatch: pytest.Monke
         ),
         ("workflows = [true]\n", "an entry of `workflows` in omium.toml line 1 is `true`, expected text"),
         ("[channels]\na = []\n", "`a` of `channels` in omium.toml line 1 is a list, expected text"),
+        (
+            'detectors = "pii"\n',
+            '`detectors` in omium.toml line 1 is `pii`, expected a list of text, such as `["pii"]`',
+        ),
         ("channels = []\n", "`channels` in omium.toml line 1 is a list, expected a table"),
         (
             'durability = "powr"\n',

@@ -27,7 +27,8 @@ EXTENSIONS = sorted(
     for path in (ROOT / shelf).iterdir()
     if path.is_dir() and not path.name.startswith((".", "__"))
 )
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("[a-z]*") if path.is_dir())
+MODULES = sorted(path for package in (*PACKAGES, "examples") for path in (ROOT / package).rglob("*.py"))
 
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
@@ -68,6 +69,14 @@ def test_installed_entry_points_are_the_declared_ones() -> None:
         pytest.skip("the distribution `omium` is not installed; run `pip install -e .`")
 
     assert {one.name: one.value for one in distribution.entry_points if one.group == "omium"} == ENTRY_POINTS
+
+
+def test_examples_are_checked_as_code_is() -> None:
+    """What users copy is type-checked, has a page that says how it is run, and a test that does so."""
+    assert "examples" in PYPROJECT["tool"]["mypy"]["files"]
+    for example in EXAMPLES:
+        assert (example / "README.md").is_file()
+        assert (ROOT / "tests" / "examples" / f"test_{example.name}.py").is_file()
 
 
 def test_no_file_holds_two_ideas() -> None:

@@ -74,6 +74,8 @@ def fork(
 ) -> None:
     """Start a new execution from a checkpoint of another, which stays as it is."""
     execution, file = fill(("id", "file"), given, ("id",), id=execution_id, file=code)
+    if not at:
+        raise click.UsageError("`--at` is empty", click.get_current_context())
     runtime = existing()
     row = runtime.store.find(execution)
     code_of(runtime, row.id, row.workflow, file, "fork")

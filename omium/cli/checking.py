@@ -26,14 +26,19 @@ __all__ = ["doctor", "verify"]
 def verify(output: Output, given: tuple[str, ...], execution_id: str | None, head: str | None) -> None:
     """Check that journals, bodies and blobs are as they were written; of one execution, or of all."""
     (execution,) = fill(("id",), given, id=execution_id)
+    if head == "":
+        raise click.UsageError("`--head` is empty", click.get_current_context())
     store = existing().store
     result = operating.verify(execution, head=head)
     if output.as_json:
         problems = [{"execution": one.execution, "seq": one.seq, "message": str(one)} for one in result.problems]
         counted = {"executions": result.executions, "events": result.events}
-        output.data({"ok": result.ok, **counted, "problems": problems, "heads": result.heads})
+        found = {"problems": problems, "pruned": result.pruned, "heads": result.heads}
+        output.data({"ok": result.ok, **counted, **found})
     elif result.ok:
         click.echo(f"ok: {result.executions} executions, {result.events} events, all as they were written")
+        if result.pruned:
+            click.echo(f"pruned: the values of {len(result.pruned)} executions are gone, as their journals say")
         for id, digest in result.heads.items() if execution is not None else ():
             click.echo(f"head: {digest}")
             output.next(f"omium verify {short_id(store, id)} --head {digest[:16]}")

@@ -19,7 +19,7 @@ from omium_core.errors import OmiumError, UsageError
 from omium_core.recovery.detectors import where_of
 from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration
 
-__all__ = ["CodeFailed", "code_of", "declared", "loaded"]
+__all__ = ["CodeFailed", "code_of", "declared", "loaded", "workflow_of"]
 
 _SPEC = re.compile(r"(?P<code>.+?)(?::(?P<name>[^/\\:]+))?\Z")
 _SHIPPED = {"loan-onboarding": "omium.demo.onboarding"}
@@ -46,7 +46,7 @@ def declared(spec: str) -> WorkflowDeclaration:
         listed = ", ".join(f"`{spec}:{one}`" for one in sorted(found))
         what = f"declares {len(found)} workflows; name one: {listed}" if found else "declares no workflow"
         raise UsageError(f"`{spec}` {what}{'' if found else '; put `@workflow` on the function that runs the steps'}")
-    one = found.get(name) or _declaration(getattr(module, name, None))
+    one = found.get(name) or workflow_of(getattr(module, name, None))
     if one is None:
         known = ", ".join(f"`{one}`" for one in sorted(found)) or "none"
         raise UsageError(f"`{module.__name__}` declares no workflow `{name}`; it declares {known}")
@@ -86,12 +86,15 @@ def loaded(spec: str) -> tuple[ModuleType, str | None]:
     is_file = path.suffix == ".py" or path.is_file()
     if is_file and not path.is_file():
         raise UsageError(f"there is no file `{code}`")
+    if is_file and path.suffix != ".py":
+        raise UsageError(f"`{code}` is not a Python file; name one that ends in `.py`, or a module")
     try:
         return (_import_file(path.resolve()) if is_file else _import_module(code)), name
     except OmiumError:
         raise
     except (Exception, SystemExit) as error:  # User code may raise anything while it is imported.
-        where = where_of(error)
+        # A syntax error says by itself where it is; its traceback ends in the import system.
+        where = "" if isinstance(error, SyntaxError) else where_of(error)
         text = f"{type(error).__name__}: {error}".rstrip(": ") + (f" ({where})" if where else "")
         raise CodeFailed(f"`{code}` cannot be imported: {text}") from error
 
@@ -119,6 +122,8 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"there is no file and no module `{name}`")
     _put_first(str(Path.cwd()))
     try:
         return importlib.import_module(name)
@@ -141,7 +146,7 @@ def _workflows(module: ModuleType) -> dict[str, WorkflowDeclaration]:
     return {_mark(one).name: _mark(one) for one in own or there}
 
 
-def _declaration(given: Any) -> WorkflowDeclaration | None:
+def workflow_of(given: Any) -> WorkflowDeclaration | None:
     """Return what a function declares; a step that is called by itself is a workflow of one step."""
     found = _mark(given)
     if isinstance(found, StepDeclaration) and not found.arguments.method:

@@ -71,7 +71,9 @@ def demo(output: Output, fail: str, framework: str) -> int:
 def _say_how_to_answer(output: Output, story: Story) -> None:
     """Say what a person can type; each line works as it stands, in any process."""
     review, answered = f"omium review {story.short} --approve", '--by you --reason "the licence"'
-    output.note("The model does not learn this by itself. Give it your advice, or correct the offer, then resume:")
+    recover = f"omium recover {story.short}"
+    output.note(f"The model does not learn this by itself. `{recover}` asks you what to do; or answer, then resume:")
+    output.note(f"  {review} --fix 1 {answered}")
     output.note(f'  {review} --edit "Stay between 2.5% and 8.5%." {answered}')
     output.note(f"  {review} --set offer.output.apr=4.5 {answered}")
     output.next(f"omium resume {story.short}")

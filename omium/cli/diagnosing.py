@@ -11,12 +11,14 @@ from typing import Any, Final
 import attrs
 
 from omium import runtime
+from omium.cli.extending import plugin_commands
+from omium.cli.group import LazyGroup
 from omium.cli.opening import store_file
 from omium.config import Config, load_config
-from omium_core.errors import OmiumError
+from omium_core.errors import OmiumError, UsageError
 from omium_core.specs import Finding
 
-__all__ = ["BROKEN", "OK", "WARNING", "as_data", "diagnose"]
+__all__ = ["BROKEN", "OK", "WARNING", "as_data", "diagnose", "own_commands"]
 
 OK: Final = "ok"
 WARNING: Final = "warning"
@@ -56,6 +58,16 @@ def _plugins() -> Iterator[Finding]:
         yield Finding(
             "plugins", BROKEN if own else WARNING, f"`{one.name}` of `{one.distribution}` is not in force: {one.reason}"
         )
+    for left_out in plugin_commands(own_commands()).left_out:
+        yield Finding("plugins", WARNING, f"`{left_out.plugin}`: {left_out.reason}")
+
+
+def own_commands() -> frozenset[str]:
+    """Return the names of Omium's own commands, which a plugin cannot take."""
+    from omium.cli import cli  # The command line imports this module.
+
+    assert isinstance(cli, LazyGroup)
+    return frozenset(cli.commands_at)
 
 
 def _distributions() -> Iterator[Finding]:
@@ -71,10 +83,17 @@ def _distributions() -> Iterator[Finding]:
 def _from_plugins(config: Config) -> Iterator[Finding]:
     for one in runtime.plugins().manager.hook.diagnose.get_hookimpls():
         try:
-            given: Any = one.function(*([config.store] if one.argnames else []))
-            yield from given or ()
-        except Exception as error:  # A plugin may raise anything.
+            arguments = {"store": config.store, "channels": config.channels}
+            given: Any = one.function(**{name: arguments[name] for name in one.argnames})
+            findings = list(given or ())
+        except (Exception, SystemExit) as error:  # A plugin may raise anything.
             yield Finding(f"plugin {one.plugin_name}", WARNING, f"failed in `diagnose`: {error}")
+            continue
+        for finding in findings:
+            if isinstance(finding, Finding):
+                yield finding
+            else:
+                yield Finding(f"plugin {one.plugin_name}", WARNING, f"said `{finding!r}`, which is not a finding")
 
 
 def _store(config: Config) -> Iterator[Finding]:
@@ -111,5 +130,21 @@ def _clock(newest: float) -> Iterator[Finding]:
 def _configuration(config: Config) -> Iterator[Finding]:
     for warning in config.warnings:
         yield Finding("configuration", WARNING, warning)
+    yield from _named_plugins(config)
     if not config.warnings:
         yield Finding("configuration", OK, f"project `{config.project}`")
+
+
+def _named_plugins(config: Config) -> Iterator[Finding]:
+    """Find detectors and notifiers that the configuration names and no plugin has."""
+    found = runtime.plugins()
+    for name in config.detectors:
+        try:
+            found.detector(name)
+        except UsageError as error:
+            yield Finding("detectors", BROKEN, f"every outcome is refused: {error}")
+    for channel, bound in config.channels.items():
+        try:
+            found.notifier(bound.partition(":")[0])
+        except UsageError as error:
+            yield Finding(f"channel {channel}", BROKEN, str(error))

@@ -6,9 +6,10 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -43,14 +44,30 @@ class LazyGroup(click.Group):
             return self._own(cmd_name)
         return self._of_plugins().get(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; one that there is not is answered with those that are spelt alike."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # only a misspelt command needs it
+
+            near = difflib.get_close_matches(args[0], [*self.commands_at, *self._of_plugins()], n=1)
+            if not near:
+                raise
+            text = f"{error.format_message().rstrip('.')} (did you mean '{near[0]}'?)"
+            raise click.UsageError(text, ctx) from error
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command line and leave with its exit status."""
         output = extra.setdefault("obj", Output())
+        typed = args[0] if args else extra.get("args")
         run = functools.partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
         _never_fail_to_print()
-        sys.exit(_status_of(run, output))
+        sys.exit(_status_of(run, output, sys.argv[1:] if typed is None else typed))
 
     def _own(self, name: str) -> click.Command | None:
         module, _, attribute = self.commands_at[name].partition(":")
@@ -64,13 +81,19 @@ class LazyGroup(click.Group):
 
     def _of_plugins(self) -> dict[str, click.Command]:
         if self.added is None:
-            from omium.cli.extending import plugin_commands
-
-            self.added = plugin_commands(frozenset(self.commands_at)) if self.open_to_plugins else {}
+            self.added = self._ask_plugins() if self.open_to_plugins else {}
         return self.added
 
+    def _ask_plugins(self) -> dict[str, click.Command]:
+        from omium.cli.extending import plugin_commands
 
-def _status_of(run: Callable[[], Any], output: Output) -> int:
+        added = plugin_commands(frozenset(self.commands_at))
+        for one in added.left_out:
+            click.echo(f"warning: plugin `{one.plugin}`: {one.reason}", err=True)
+        return added.commands
+
+
+def _status_of(run: Callable[[], Any], output: Output, typed: Sequence[str]) -> int:
     """Run it; give the exit status and tell what went wrong in one line."""
     try:
         status = run()
@@ -81,6 +104,8 @@ def _status_of(run: Callable[[], Any], output: Output) -> int:
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
+        # What is wrong may come before `--json`, which was not looked at then.
+        output.as_json = output.as_json or "--json" in typed
         return _usage(error, output)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain again when it flushes.
@@ -91,13 +116,19 @@ def _status_of(run: Callable[[], Any], output: Output) -> int:
 
 
 def _usage(error: click.ClickException, output: Output) -> int:
-    message = error.format_message()
+    message = re.sub(r"valid integer( range)?", "whole number", error.format_message())
     if message[1:2].islower():
         message = message[:1].lower() + message[1:]
     message = message.rstrip(".")
     ctx = getattr(error, "ctx", None)
+    message = re.sub(r"\. \(?(?=Did you mean)(.*?)\)?$", _suggested, message)
     hint = f"; see `{ctx.command_path} --help`" if isinstance(error, click.UsageError) and ctx is not None else ""
     return _fail(output, "usage", f"{message}{hint}", error.exit_code)
+
+
+def _suggested(found: re.Match[str]) -> str:
+    """Give what click suggests as a part of the sentence: in brackets, so that more can follow its question mark."""
+    return f" (did you mean {found[1].removeprefix('Did you mean ')})"
 
 
 def _told(error: Exception, output: Output) -> int:
@@ -113,7 +144,19 @@ def _fail(output: Output, code: str, message: str, status: int) -> int:
     if output.as_json:
         output.data({"error": {"code": code, "message": message, "exit_status": status}})
     click.echo(f"error: {message}", err=True)
+    _name_explanation(output, code)
     return status
+
+
+def _name_explanation(output: Output, code: str) -> None:
+    """Name the command that says more; what a usage error should be is said by the error itself."""
+    if code in ("usage", "unexpected"):
+        return
+    from omium.cli.explaining import is_explained
+
+    with contextlib.suppress(OSError):
+        if is_explained(code):
+            output.next(f"omium explain {code}")
 
 
 def _never_fail_to_print() -> None:

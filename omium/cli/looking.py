@@ -18,13 +18,16 @@ from omium_core.runtime.store import Store
 __all__ = ["checkpoints", "list_executions", "name_next", "print_rows", "show"]
 
 LIMIT = 20
+LIMIT_MAX = 1_000_000
 _STATUSES = ("running", "recovering", "paused", "completed", "halted")
 
 
 @click.command("list")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only executions with this status.")
 @click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
-@click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT, show_default=True, help="How many, newest first."
+)
 @common
 @click.pass_obj
 def list_executions(output: Output, status: str | None, workflow: str | None, limit: int) -> None:
@@ -105,6 +108,10 @@ def name_next(output: Output, store: Store, row: ExecutionRow) -> None:
         output.next(f"omium recover {short}" if asked else f"omium resume {short}")
     elif status == "interrupted":
         output.next(f"omium resume {short}")
+    elif status == "halted":
+        state = store.load(row.id).state
+        point = state.checkpoints[state.head].name
+        output.next(f"omium rollback {short} {point}", f"omium fork {short} --at {point}")
     else:
         output.next(f"omium checkpoints {short}")
 

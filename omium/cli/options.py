@@ -55,15 +55,18 @@ def fill(names: Sequence[str], given: Sequence[str], required: Sequence[str] = (
     for name in names:
         value = named.get(name)
         values.append(value if value is not None else left.pop(0) if left else None)
+        # It is what a script gives whose variable is not set, and must not stand for the newest execution.
+        if values[-1] == "":
+            raise click.UsageError(f"{_shown(name)} is empty", click.get_current_context())
     if left:
         raise click.UsageError(f"there is nothing that `{left[0]}` could be", click.get_current_context())
     for name, value in zip(names, values, strict=True):
         if value is None and name in required:
-            raise click.UsageError(f"{_missing(name)} is missing", click.get_current_context())
+            raise click.UsageError(f"{_shown(name)} is missing", click.get_current_context())
     return values
 
 
-def _missing(name: str) -> str:
+def _shown(name: str) -> str:
     by_name = {"id": "--execution-id ID", "checkpoint": "--to-checkpoint NAME", "file": "--code FILE[:NAME]"}
     return f"{name.upper()} (or `{by_name[name]}`)"
 
@@ -83,7 +86,9 @@ def _traceback(ctx: click.Context, _: click.Parameter, given: bool) -> None:
         ctx.ensure_object(Output).traceback = True
 
 
-def _store(_: click.Context, __: click.Parameter, given: str | None) -> None:
+def _store(ctx: click.Context, option: click.Parameter, given: str | None) -> None:
+    if given == "":
+        raise click.BadParameter("it is empty", ctx, option)
     # User code that runs in this process opens the configured store by itself, so it has to be this one.
     if given is not None:
         os.environ["OMIUM_STORE"] = given

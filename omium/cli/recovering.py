@@ -1,23 +1,36 @@
-"""`omium recover`: what went wrong, the choices, the answer, and on it goes."""
+"""`omium recover`: what went wrong, what can be done and what that leads to, the answer, and on it goes."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import click
 
-from omium import operating
+from omium import operating, reviewing
+from omium.cli.code import code_of
+from omium.cli.consequences import consequences
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output, interactive
+from omium.cli.planning import plan_rollback
 from omium.cli.reviewing import set_value
 from omium.cli.running import resume_execution
+from omium.cli.story import Node
 from omium.cli.tree import build_story, render
+from omium.cli.wording import clean, review_texts, value_text
+from omium_core.engine.state import ExecutionState, Review
 from omium_core.errors import UsageError
+from omium_core.model.fix import ADVICE
+from omium_core.recovery.catalog import Tally
 from omium_core.runtime.store import Store
 
 __all__ = ["recover"]
+
+# So often a person may take an answer back before it is recorded.
+ANSWERS_MAX = 100
+_EVIDENCE = {"stands": "was done", "asked": "is asked for now", "request": "was begun"}
 
 
 @click.command()
@@ -27,38 +40,188 @@ __all__ = ["recover"]
 @common
 @click.pass_obj
 def recover(output: Output, given: tuple[str, ...], execution_id: str | None, code: str | None) -> None:
-    """Show what went wrong, ask what to do, and go on. By default the last execution that failed."""
+    """Show what went wrong and what can be done, ask, and go on. By default the last execution that failed.
+
+    It needs a terminal. Without one, `omium show` tells what can be done, `omium review` answers, and `omium resume`
+    goes on.
+    """
     execution, file = fill(("id", "file"), given, id=execution_id, file=code)
     runtime = existing()
     row = runtime.store.find(execution or "@last-failed")
     state = runtime.store.load(row.id).state
-    if state.review is not None and state.review.answer is None:
-        _answer(output, runtime.store, row.id, state.review.request.seq)
+    asks = state.review is not None and state.review.answer is None
+    if asks or state.status == "halted":
+        _check_terminal(output, runtime.store, state)
+        # Nobody should decide and only then be told that the code is missing.
+        code_of(runtime, row.id, row.workflow, file, "recover")
+        if asks:
+            _Dialogue(output, runtime.store, state).answer()
+        else:
+            _go_back(output, runtime.store, state)
     resume_execution(output, row.id, file, "recover")
 
 
-def _answer(output: Output, store: Store, execution: str, asked: int) -> None:
-    """Show the story and the question, and record what a person answers."""
-    short = short_id(store, execution)
-    if not interactive() or output.as_json:
-        raise UsageError(f"nobody can be asked here; answer with `omium review {short} --approve --by WHO`")
-    head = store.load(execution).state.head
-    render(build_story(store, execution), output.console(), details=False)
-    choices = store.view(execution, asked)["choices"]
-    number = click.prompt("Choice", type=click.IntRange(0, len(choices) - 1), err=True)
-    answer = _content(choices[number]["action"], number)
+def _check_terminal(output: Output, store: Store, state: ExecutionState) -> None:
+    if interactive() and not output.as_json:
+        return
+    short = short_id(store, state.id)
+    if state.status == "halted":
+        raise UsageError(
+            f"nobody can be asked here; `{short}` is halted: `omium rollback {short} CHECKPOINT --yes` goes back "
+            f"(`omium checkpoints {short}` lists them), and `omium resume {short}` goes on from there"
+        )
+    raise UsageError(
+        f"nobody can be asked here; answer with `omium review {short} --approve --by WHO`, or with `--fix N`, "
+        f"`--edit`, `--set`, `--choice N`, `--skip` or `--reject` as `omium show {short}` lists them, "
+        f"and go on with `omium resume {short}`"
+    )
+
+
+@attrs.frozen(eq=False)
+class _Dialogue:
+    """A question to a person at a terminal: what went wrong, the choices, and one answer."""
+
+    output: Output
+    store: Store
+    state: ExecutionState
+
+    @property
+    def review(self) -> Review:
+        """What is asked."""
+        assert self.state.review is not None
+        return self.state.review
+
+    def answer(self) -> None:
+        """Show all there is to know, take an answer, and record it once the person has confirmed it."""
+        asked = self.review.request
+        body = self.store.view(self.state.id, asked.seq)
+        self._show_story()
+        self._show_failure(body)
+        click.echo("\nWhat can be done")
+        # What is suggested comes first, under the number that it has everywhere.
+        for number, choice in sorted(enumerate(body["choices"]), key=lambda one: one[1]["action"] != "fix"):
+            self._show_choice(number, choice)
+        click.echo()
+        for _ in range(ANSWERS_MAX):
+            number = click.prompt("Choice", type=click.IntRange(0, len(body["choices"]) - 1), err=True)
+            choice = body["choices"][number]
+            given = self._given(choice, number)
+            self._preview(choice, given)
+            by = click.prompt("Who decides", err=True)
+            reason = click.prompt("Why", default="", show_default=False, err=True)
+            if click.confirm("Record this and go on", default=True, err=True):
+                reviewing.review(self.state.id, by=by, reason=reason, expected_head=self.state.head, **given)
+                return
+        raise click.Abort
+
+    def _show_story(self) -> None:
+        story = build_story(self.store, self.state.id)
+        # The choices are shown below, with all that is known of them.
+        render(
+            attrs.evolve(story, nodes=tuple(map(_without_choices, story.nodes))), self.output.console(), details=False
+        )
+
+    def _show_failure(self, body: dict[str, Any]) -> None:
+        asked, evidence = self.review.request, body.get("evidence") or {}
+        click.echo("\nWhat went wrong")
+        attempt = f", attempt {asked.attempt}" if asked.attempt else ""
+        _say(f"{'; '.join(review_texts(asked, body))} ({asked.kind}{attempt})")
+        for one in evidence.get("diagnosis") or ():
+            _say(str(one.get("text", "")))
+        for name, words in _EVIDENCE.items():
+            if evidence.get(name) is not None:
+                _say(f"{words}: {value_text(evidence[name])}")
+        if evidence.get("value") is not None:
+            _say(f"refused: {value_text(evidence['value'])}")
+
+    def _show_choice(self, number: int, choice: dict[str, Any]) -> None:
+        kind, change, lines = self._known(choice)
+        click.echo(f"  {number} {clean(choice['action']).ljust(7)} {clean(choice['label'])}")
+        for line in (*lines, *consequences(self.state, self.review.request, kind, change)):
+            _say(line, 12)
+
+    def _known(self, choice: dict[str, Any]) -> tuple[str, Any, list[str]]:
+        """Return what a choice does, what it changes, and what is known of it where it is a fix."""
+        if choice["action"] != "fix":
+            return choice["action"], None, []
+        seq = self.review.suggestions[choice["fix"]]
+        body = self.store.view(self.state.id, seq)
+        made = next(one for one in self.store.events(self.state.id) if one.seq == seq)
+        known = Tally(getattr(made, "worked", 0), getattr(made, "tried", 0)).text
+        return body["kind"], body["change"], [known, *(f"because {one}" for one in body["evidence"])]
+
+    def _given(self, choice: dict[str, Any], number: int) -> dict[str, Any]:
+        """Ask for what a choice needs beside its number."""
+        match choice["action"]:
+            case "edit":
+                advice = click.prompt("Your advice", err=True)
+                return {"edit": advice, "always": self._always()}
+            case "set":
+                asked = "Set PATH=VALUE, such as offer.output.apr=4.5"
+                return {"set": dict([set_value(click.prompt(asked, err=True))])}
+            case "happened":
+                value = click.prompt("Its value as JSON", default="null", err=True)
+                return {"choice": number, "value": set_value(f"value={value}")[1]}
+            case "fix" if self._known(choice)[0] in ADVICE:
+                return {"fix": choice["fix"], "always": self._always()}
+        return {"choice": number}
+
+    def _always(self) -> bool:
+        asked = f"Tell it to later executions of `{clean(self.state.workflow)}` too"
+        return click.confirm(asked, default=False, err=True)
+
+    def _preview(self, choice: dict[str, Any], given: dict[str, Any]) -> None:
+        """Say what is recorded, and what comes of it."""
+        kind, change, _ = self._known(choice)
+        shown = {name: one for name, one in given.items() if name in ("edit", "set", "value")}
+        what = "; ".join(f"{name}: {value_text(one)}" for name, one in shown.items()) or choice["label"]
+        click.echo(clean(f"This records `{choice['action']}`: {what}"), err=True)
+        for line in consequences(self.state, self.review.request, kind, change):
+            click.echo(f"  {clean(line)}", err=True)
+        if given.get("always"):
+            click.echo("  it also reaches later executions, until `omium fixes --revoke` ends that", err=True)
+
+
+def _go_back(output: Output, store: Store, state: ExecutionState) -> None:
+    """Ask to which checkpoint a halted execution goes back, show what that does, and do it."""
+    points = state.path_to_head()
+    render(build_story(store, state.id), output.console(), details=False)
+    click.echo("\nWhat went wrong")
+    _say(f"halted: {state.reason}")
+    for found in _last_diagnosis(store, state):
+        _say(found)
+    click.echo("\nWhat can be done: go back to a checkpoint, and on from there")
+    for number, point in enumerate(points):
+        dropped = [one.step for one in points[number + 1 :]]
+        _say(f"{number} {point.name}: {f'done again: {_listed(dropped)}' if dropped else 'nothing is dropped'}")
+    click.echo()
+    number = click.prompt("Checkpoint", type=click.IntRange(0, len(points) - 1), default=len(points) - 1, err=True)
+    for line in plan_rollback(state, points[number]).lines():
+        click.echo(f"  {clean(line)}", err=True)
     by = click.prompt("Who decides", err=True)
     reason = click.prompt("Why", default="", show_default=False, err=True)
-    operating.review(execution, by=by, reason=reason, expected_head=head, **answer)
+    if not click.confirm("Roll back and go on", err=True):
+        raise click.Abort
+    operating.rollback(state.id, points[number].id, reason=reason, by=by)
 
 
-def _content(action: str, number: int) -> dict[str, Any]:
-    """Ask for what an action needs beside its number."""
-    if action == "edit":
-        return {"edit": click.prompt("Your advice", err=True)}
-    if action == "set":
-        return {"set": dict([set_value(click.prompt("Set PATH=VALUE, such as offer.output.apr=4.5", err=True))])}
-    if action == "happened":
-        given = click.prompt("Its value as JSON", default="null", err=True)
-        return {"choice": number, "value": set_value(f"value={given}")[1]}
-    return {"choice": number}
+def _listed(steps: list[str]) -> str:
+    return ", ".join(dict.fromkeys(one for one in steps if one))
+
+
+def _last_diagnosis(store: Store, state: ExecutionState) -> list[str]:
+    """Return what was found about the failure that came last."""
+    failures = [one.failure for one in state.steps.values() if one.failure is not None]
+    if not failures:
+        return []
+    last = max(failures, key=lambda one: one.seq)
+    body = store.view(state.id, last.seq)
+    return [str(one.get("text", "")) for one in body.get("diagnosis") or ()]
+
+
+def _without_choices(node: Node) -> Node:
+    return attrs.evolve(node, children=tuple(one for one in node.children if one.kind != "choice"))
+
+
+def _say(text: str, indent: int = 2) -> None:
+    click.echo(" " * indent + clean(text))

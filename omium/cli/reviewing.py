@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from omium import operating
+from omium import reviewing
 from omium.cli.arguments import read_json
 from omium.cli.facts import execution_facts
 from omium.cli.ids import short_id
@@ -18,7 +18,14 @@ from omium_core.errors import UsageError
 
 __all__ = ["answer_text", "review", "set_value"]
 
-_ANSWERS = {"edit": "--edit", "changes": "--set", "choice": "--choice", "skip": "--skip", "reject": "--reject"}
+_ANSWERS = {
+    "edit": "--edit",
+    "changes": "--set",
+    "fix": "--fix",
+    "choice": "--choice",
+    "skip": "--skip",
+    "reject": "--reject",
+}
 
 
 @click.command()
@@ -27,6 +34,8 @@ _ANSWERS = {"edit": "--edit", "changes": "--set", "choice": "--choice", "skip": 
 @click.option("--approve", is_flag=True, help="One further attempt, or the first choice.")
 @click.option("--edit", metavar="TEXT|@FILE", help="One further attempt, with this advice.")
 @click.option("--set", "changes", metavar="PATH=VALUE", multiple=True, help="Correct the refused outcome.")
+@click.option("--fix", metavar="N", type=click.IntRange(1), help="Take this fix, as `omium show` numbers them.")
+@click.option("--always", is_flag=True, help="Give the advice to this step in later executions too; see `omium fixes`.")
 @click.option("--choice", metavar="N", type=click.IntRange(0), help="Take this choice, as `omium show` numbers them.")
 @click.option("--value", metavar="JSON", help="The value of an effect that happened.")
 @click.option("--skip", is_flag=True, help="Go on without this outcome.")
@@ -41,7 +50,7 @@ def review(output: Output, /, given: tuple[str, ...], execution_id: str | None, 
     (execution,) = fill(("id",), given, ("id",), id=execution_id)
     runtime = existing()
     row = runtime.store.find(execution)
-    operating.review(row.id, **_given(answer))
+    reviewing.review(row.id, **_given(answer))
     if output.as_json:
         output.data({"execution": execution_facts(runtime.store, row.id)})
         return
@@ -57,7 +66,7 @@ def answer_text(given: str) -> str:
         with open(given[1:], encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"the file `{given[1:]}` cannot be read: {reason}") from error
 
 
@@ -79,7 +88,7 @@ def _given(answer: dict[str, Any]) -> dict[str, Any]:
         given = " and ".join(f"`{one}`" for one in (["--approve"] if answer["approve"] else []) + chosen)
         raise UsageError(f"{given} are different answers; give one")
     if not chosen and not answer["approve"]:
-        raise UsageError("give an answer: `--approve`, `--edit`, `--set`, `--choice`, `--skip` or `--reject`")
+        raise UsageError("give an answer: `--approve`, `--edit`, `--set`, `--fix`, `--choice`, `--skip` or `--reject`")
     changes = dict(set_value(one) for one in answer["changes"]) or None
     return {
         "approve": answer["approve"] and not chosen,
@@ -89,6 +98,8 @@ def _given(answer: dict[str, Any]) -> dict[str, Any]:
         "set": changes,
         "value": read_json(answer["value"], "--value") if answer["value"] is not None else None,
         "choice": answer["choice"],
+        "fix": answer["fix"],
+        "always": answer["always"],
         "by": answer["by"],
         "reason": answer["reason"],
         "expected_head": answer["expected_head"],

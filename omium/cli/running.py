@@ -16,13 +16,14 @@ from omium.cli.arguments import arguments
 from omium.cli.code import code_of, declared
 from omium.cli.facts import execution_facts, result_of
 from omium.cli.ids import short_id
-from omium.cli.opening import existing
+from omium.cli.opening import existing, warn_of_configuration
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
 from omium.cli.progress import progress, quiet_stdout
 from omium.cli.status import FAILED, HALTED, PAUSED
 from omium.cli.tree import build_story, render
 from omium.cli.wording import clean, value_text
+from omium.running import check_id
 from omium.runtime import Runtime, runtime_for
 from omium_core.engine.life import End
 from omium_core.model import events as e
@@ -41,11 +42,12 @@ __all__ = ["resume", "resume_execution", "run"]
 @click.pass_obj
 def run(output: Output, code: str, given: str | None, execution_id: str | None) -> None:
     """Run a workflow from a file or module as a new execution."""
+    warn_of_configuration()
     with quiet_stdout(output):
         declaration = declared(code)
     kwargs = arguments(declaration, given)
     runtime = runtime_for(declaration.options.get("store"))
-    execution = execution_id or new_id("exe_", runtime.store.clock.now())
+    execution = new_id("exe_", runtime.store.clock.now()) if execution_id is None else check_id(execution_id)
     stay = _Stay(output, runtime, execution, declaration, code)
     stay.go(
         lambda: workflows.run(runtime, declaration, (), kwargs, execution),
@@ -140,5 +142,6 @@ class _Stay:
         if end.kind != "halted":
             return 0
         halts = [one for one in self.runtime.store.events(self.execution) if isinstance(one, e.ExecutionHalted)]
-        # A ladder or a blocking rule halts at a step; an exception that nothing took is the workflow's own failure.
-        return HALTED if halts[-1].step is not None else FAILED
+        # A ladder or a blocking rule halts at a step, a person says who; an exception that nothing took is the
+        # workflow's own failure.
+        return HALTED if halts[-1].step is not None or halts[-1].by else FAILED

@@ -1,4 +1,4 @@
-"""`omium plugins`, `config show` and `completion`: what is installed, what is in force, and the shell."""
+"""`omium config show` and `completion`: what is in force, and the shell."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 import attrs
 import click
 
-from omium import runtime
 from omium.cli.group import LazyGroup
 from omium.cli.options import common
 from omium.cli.output import Output
 from omium.cli.wording import clean
 from omium.config import Config, load_config
 
-__all__ = ["completion", "config", "plugins"]
+__all__ = ["completion", "config"]
 
 _SHELLS = ("bash", "zsh", "fish")
 _SET_UP = {
@@ -22,26 +21,6 @@ _SET_UP = {
     "zsh": 'eval "$(omium completion zsh)"    # in ~/.zshrc',
     "fish": "omium completion fish > ~/.config/fish/completions/omium.fish",
 }
-
-
-@click.command()
-@common
-@click.pass_obj
-def plugins(output: Output) -> None:
-    """List the plugins that are installed, and those that could not be loaded, with the reason."""
-    found = runtime.plugins()
-    if output.as_json:
-        loaded = [
-            {"name": one.name, "distribution": one.distribution, "version": one.version, "hooks": list(one.hooks)}
-            for one in found.loaded
-        ]
-        failed = [{"name": one.name, "distribution": one.distribution, "reason": one.reason} for one in found.failed]
-        output.data({"loaded": loaded, "failed": failed})
-        return
-    rows = [(one.name, one.distribution, one.version, ", ".join(one.hooks)) for one in found.loaded]
-    rows += [(one.name, one.distribution, "", clean(f"not loaded: {one.reason}")) for one in found.failed]
-    output.table(("NAME", "DISTRIBUTION", "VERSION", "HOOKS"), rows)
-    output.next("omium doctor")
 
 
 @click.group(invoke_without_command=True)

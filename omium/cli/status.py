@@ -7,6 +7,7 @@ from omium_core.errors import (
     Diverged,
     ExecutionHalted,
     ExecutionPaused,
+    NotAStore,
     OmiumError,
     UnknownCheckpoint,
     UnknownExecution,
@@ -26,7 +27,7 @@ BROKEN = 6
 def status_of(error: BaseException) -> int:
     """Return the exit status that an error means."""
     match error:
-        case UsageError() | UnknownExecution() | UnknownCheckpoint():
+        case UsageError() | UnknownExecution() | UnknownCheckpoint() | NotAStore():
             return USAGE
         case ExecutionHalted():
             return HALTED

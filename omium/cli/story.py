@@ -15,6 +15,8 @@ Kind: TypeAlias = Literal[
     "rule",
     "effect",
     "decision",
+    "diagnosis",
+    "circuit",
     "fix",
     "rollback",
     "compensation",

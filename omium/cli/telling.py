@@ -10,6 +10,7 @@ import attrs
 from omium.cli.counting import Counting, sentence
 from omium.cli.drafting import Board, Draft
 from omium.cli.effects import EffectTelling, loose
+from omium.cli.fixing import FixTelling, diagnosis
 from omium.cli.story import Kind, Story
 from omium.cli.wording import decision_texts, review_texts, said, value_text
 from omium_core.engine.state import ExecutionState
@@ -43,6 +44,7 @@ class _Teller:
     board: Board
     counting: Counting = attrs.field(init=False)
     effects: EffectTelling = attrs.field(init=False)
+    fixes: FixTelling = attrs.field(init=False)
     lanes: dict[str, dict[str, int]] = attrs.field(factory=dict)
     reviews: dict[str, Draft] = attrs.field(factory=dict)
     rollback: Draft | None = None
@@ -51,6 +53,7 @@ class _Teller:
     def __attrs_post_init__(self) -> None:
         self.counting = Counting(self.state)
         self.effects = EffectTelling(self.state, self.board)
+        self.fixes = FixTelling(self.board)
 
     def story(self, short: str) -> Story:
         state, counts = self.state, self.counting.counts()
@@ -76,8 +79,12 @@ class _Teller:
         match event:
             case e.StepStarted() | e.StepCompleted() | e.StepFailed() | e.PolicyViolated() | e.CheckpointCommitted():
                 self._step(event)
-            case e.RecoveryDecided() | e.FixApplied():
-                self._decision(event)
+            case e.RecoveryDecided():
+                label, texts = decision_texts(event)
+                decided = Draft("decision", "note", label, texts, detail=True, at=event.at)
+                self.board.under(event.step).append(decided)
+            case e.SuggestionMade() | e.FixApplied() | e.FixRevoked() | e.CircuitChanged():
+                self.fixes.take(event)
             case e.RolledBack() | e.RollbackFinished() | e.EffectCompensated() | e.CompensationFailed():
                 self._undoing(event)
             case e.ReviewRequested() | e.ReviewDecided():
@@ -101,6 +108,13 @@ class _Teller:
                 self.board.add(Draft("resume", "resumed", "resumed", [text], at=event.at, detail=not crashed))
             case e.ExecutionHalted():
                 self.board.add(Draft("halt", "halted", "halted", [event.reason], step=event.step or "", at=event.at))
+            case e.Pruned():
+                why = [f"by {event.by}", event.reason]
+                self.board.add(Draft("plugin", "note", "values were pruned", why, at=event.at))
+            case e.ChannelTold():
+                times = f" at attempt {event.attempts}" if event.attempts > 1 else ""
+                told = [f"was told{times}"]
+                self.board.add(Draft("plugin", "note", f"channel {event.channel}", told, at=event.at, detail=True))
             case e.PluginFailed():
                 text = f"failed in `{event.hook}`: {event.message}"
                 self.board.add(Draft("plugin", "note", f"plugin {event.plugin}", [text], at=event.at, detail=True))
@@ -176,6 +190,7 @@ class _Teller:
         elif body.get("value") is not None:
             refused = f"refused: {value_text(body['value'])}"
             draft.children.append(Draft("rule", "note", "outcome", [refused], detail=True, at=event.at))
+        draft.children += diagnosis(body, event.at)
 
     def _violated(self, draft: Draft, event: e.PolicyViolated) -> None:
         body = self.board.facts(event)
@@ -185,17 +200,6 @@ class _Teller:
         # An assertion has no name of its own, only its place.
         label = "condition" if event.rule == event.where else f"rule {event.rule}"
         draft.children.append(Draft("rule", "failed", label, texts, where=event.where, detail=True, at=event.at))
-
-    def _decision(self, event: e.Event) -> None:
-        if isinstance(event, e.FixApplied):
-            advice = value_text(self.board.body(event))
-            self.board.under(event.step).append(
-                Draft("fix", "note", "told by a person", [advice], detail=True, at=event.at)
-            )
-            return
-        assert isinstance(event, e.RecoveryDecided)
-        label, texts = decision_texts(event)
-        self.board.under(event.step).append(Draft("decision", "note", label, texts, detail=True, at=event.at))
 
     def _undoing(self, event: e.Event) -> None:
         match event:
@@ -240,7 +244,7 @@ class _Teller:
         texts = review_texts(event, body)
         draft = self.board.add(Draft("review", "paused", "paused", texts, step=event.step, at=event.at))
         for number, choice in enumerate(body.get("choices", ())):
-            draft.children.append(Draft("choice", "note", f"{number} {choice['action']}", [choice["label"]]))
+            draft.children.append(self.fixes.choice(number, choice))
         self.reviews[event.review] = draft
 
 

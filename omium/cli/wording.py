@@ -50,9 +50,12 @@ def decision_texts(event: e.RecoveryDecided) -> tuple[str, list[str]]:
     values = {
         name: value
         for name, value in event.values.items()
-        if (name, value) not in (("feedback", True), ("to", event.target))
+        if (name, value) not in (("feedback", True), ("to", event.target)) and name not in ("strategy", "reason")
     }
     texts = [f"because of {event.failure}, {rung}"]
+    if "strategy" in event.values:
+        reason = f": {event.values['reason']}" if event.values.get("reason") else ""
+        texts.append(clean(f"as the strategy {event.values['strategy']} decided{reason}"))
     if values:
         texts.append(", ".join(f"{name} = {value_text(value)}" for name, value in values.items()))
     if event.delay_s:

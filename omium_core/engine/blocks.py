@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 
-from omium_core.engine import places, steps
+from omium_core.engine import committing, places, steps
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Fetch, Restore
 from omium_core.engine.machine import Carried, Machine, Protocol
@@ -71,7 +71,7 @@ def save(machine: Machine, scope: Scope, block: Block, body: Body | None) -> Pro
     yield from machine.close(block.inner)
     if not block.restored:
         yield from places.unasked(machine, block.inner)
-        yield from steps.save(machine, block.inner, block.name, body)
+        yield from committing.save(machine, block.inner, block.name, body)
 
 
 @_counted
@@ -106,7 +106,7 @@ def end_transaction(machine: Machine, scope: Scope, block: Block, outcome: Outco
         yield from places.unasked(machine, block.inner)
     yield from steps.close_transaction(machine, block.inner, outcome, failed=outcome.failure is not None)
     if outcome.failure is None:
-        yield from steps.commit(machine, scope, block.inner, block.call, outcome)
+        yield from committing.commit(machine, scope, block.inner, block.call, outcome)
         return
     steps.fail(machine, block.inner, outcome.failure, final=True)
     yield DURABLE

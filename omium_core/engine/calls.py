@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from omium_core.model.body import Body
 from omium_core.model.failure import Failure
+from omium_core.model.immutable import immutable
+from omium_core.recovery.breakers import Breaker
 from omium_core.recovery.ladders import Ladder
 
 __all__ = ["EffectCall", "Outcome", "StepCall"]
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class StepCall:
     """A call of a step. `target` and `declaration` are the runtime's; the engine only hands them back.
 
@@ -33,7 +33,7 @@ class StepCall:
     effect: EffectCall | None = None
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class EffectCall:
     """A call of an effect. `fingerprint` is its identity, `arguments` the digest of all it was given."""
 
@@ -49,9 +49,10 @@ class EffectCall:
     model: str | None = None
     request: Callable[[], Any] | None = None
     credentials: tuple[str, ...] = ()
+    breaker: Breaker | None = None
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class Outcome:
     """How an attempt or an effect ended: a value with its stored form, or a failure with the exception behind it.
 

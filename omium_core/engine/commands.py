@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.scope import Scope
+from omium_core.interfaces.recovery import Case
 from omium_core.model.effect import EffectRecord
+from omium_core.model.failure import Failure
+from omium_core.model.fix import Suggestion
+from omium_core.model.immutable import immutable
 
 __all__ = [
     "DURABLE",
@@ -18,15 +22,23 @@ __all__ = [
     "Check",
     "CheckReady",
     "Command",
+    "Consult",
     "Correct",
+    "Diagnose",
+    "Diagnosed",
     "Fetch",
+    "FindStop",
     "Jitter",
     "NotifyChannel",
     "Perform",
     "Quiesce",
+    "Recall",
     "Resend",
     "Restore",
     "Sleep",
+    "Stopped",
+    "Suggest",
+    "Tell",
     "Undo",
     "Validate",
 ]
@@ -43,7 +55,7 @@ SOON = Append(durable=False)
 DURABLE = Append(durable=True)
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class Attempt:
     """Run a step's body within `scope`; give an `Outcome`. `told` are violations, `fixes` approved suggestions."""
 
@@ -91,10 +103,11 @@ class Undo:
 
 @attrs.frozen(eq=False)
 class Validate:
-    """Check an outcome against the step's rules; give the violations."""
+    """Check the outcome of an attempt, whose scope is `scope`, against the step's rules; give the violations."""
 
     call: StepCall
     outcome: Outcome
+    scope: Scope
 
 
 @attrs.frozen
@@ -103,6 +116,47 @@ class Correct:
 
     value: Any
     changes: dict[str, Any]
+
+
+@attrs.frozen(eq=False)
+class Diagnose:
+    """Find out where a failure comes from, in the record and without a model; give a `Diagnosed`.
+
+    With `fallbacks` also what could be done about it, because a person will be asked.
+    """
+
+    call: StepCall
+    scope: Scope
+    failure: Failure
+    error: BaseException | None
+    fallbacks: tuple[str, ...] | None
+
+
+@attrs.frozen(eq=False)
+class Diagnosed:
+    """A failure with what was found in its evidence, the name that the failure catalog has for it, and proposals."""
+
+    failure: Failure
+    fingerprint: str
+    suggestions: tuple[Suggestion, ...] | None = None
+
+
+@attrs.frozen(eq=False)
+class Suggest:
+    """Give the `Suggestion`s for a failure that is on record, the one that is most likely to work first."""
+
+    step: str
+    failure: Failure
+    fingerprint: str
+    fallbacks: tuple[str, ...]
+
+
+@attrs.frozen
+class Recall:
+    """Give the execution and the event of what the whole store has under a topic, newest first, as of now."""
+
+    topic: str
+    limit: int
 
 
 @attrs.frozen
@@ -150,12 +204,47 @@ class Quiesce:
 
 
 @attrs.frozen
+class FindStop:
+    """Give the `Stopped` by which a person stopped this execution while it was run here; None where nobody did.
+
+    What effects in flight came to is journaled first, so that nobody has to be asked about them.
+    """
+
+
+@attrs.frozen
+class Stopped:
+    """That a person stopped an execution from outside of its runner: it is `paused` or `halted`, and why."""
+
+    status: Literal["paused", "halted"]
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class Consult:
+    """Ask a plugin's strategy; give its `Decision`, or None where it has none or failed, which is recorded."""
+
+    strategy: str
+    case: Case
+
+
+@attrs.frozen
 class NotifyChannel:
-    """Tell a channel; a channel that fails is recorded and goes no further."""
+    """Tell a channel of the event with seq `about`; a channel that fails is recorded and goes no further."""
 
     channel: str
     subject: str
     message: str
+    about: int
+
+
+@attrs.frozen
+class Tell:
+    """Tell people of what the event with seq `about` did: those of the `role`, or the operators, if they are bound."""
+
+    kind: Literal["paused", "halted", "unresolved"]
+    message: str
+    about: int
+    role: str | None = None
 
 
 Command: TypeAlias = (
@@ -173,5 +262,11 @@ Command: TypeAlias = (
     | Sleep
     | Jitter
     | Quiesce
+    | FindStop
     | NotifyChannel
+    | Tell
+    | Consult
+    | Diagnose
+    | Suggest
+    | Recall
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from omium_core.engine import undoing
+from omium_core.engine import asking, consulting, undoing
 from omium_core.engine.commands import DURABLE, Jitter, NotifyChannel, Sleep
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, DONE
 from omium_core.model.failure import Failure
+from omium_core.model.fix import Suggestion
 from omium_core.recovery.ladders import (
+    Apply,
     Compensate,
     Fallback,
     Halt,
@@ -25,7 +27,7 @@ from omium_core.recovery.ladders import (
     Skip,
 )
 
-__all__ = ["ask_again", "decide", "ladder_for", "ladder_named", "undo_failed"]
+__all__ = ["decide", "ladder_for", "ladder_named", "undo_failed"]
 
 # Rungs that lead to the next one.
 PASSING = ("notify", "compensate")
@@ -43,22 +45,41 @@ def ladder_named(ladders: tuple[Ladder, ...], source: str) -> Ladder | None:
 
 
 def decide(
-    machine: Machine, inner: Scope, ladder: Ladder | None, failure: Failure, failed: int
+    machine: Machine,
+    inner: Scope,
+    ladder: Ladder | None,
+    failure: Failure,
+    failed: int,
+    suggested: tuple[Suggestion, ...] | None = None,
 ) -> Protocol[e.RecoveryDecided]:
     """Take the next rung that leads on; stop the execution where the rung says so.
 
-    The failure and the decision are one append, so no crash can leave a failure that nobody decided about.
+    The failure and the decision are one append, unless another lane's comes between; a failure that a crash leaves
+    undecided is decided about when the code comes there again. `suggested` is what a person is offered, where that is
+    known already.
     """
     ladder = ladder or UNATTENDED
     step = machine.state.steps[inner.path]
-    for _ in ladder.recovery.rungs:
-        index = None if _too_many(machine, ladder) else ladder.next_rung(step.used)
+    beyond = -1
+    for _ in range(ladder.decisions_max + 1):
+        index = None if _too_many(machine, ladder) else ladder.next_rung(step.used, beyond)
         rung: Rung = Halt() if index is None else ladder.recovery.rungs[index]
-        event = yield from _decision(machine, inner, ladder, rung, index, failure)
+        why: dict[str, str] = {}
+        if isinstance(rung, Apply):
+            assert index is not None
+            use = step.used.get((ladder.source, index), 0) + 1
+            answer = yield from consulting.consulted(machine, inner, rung, use, failure)
+            if answer is None:
+                beyond = index
+                continue
+            rung, why = answer
+        if isinstance(rung, Pause) and suggested is None:
+            suggested = yield from asking.suggestions(machine, inner.path, failure, ladder)
+        event = yield from _decision(machine, inner, ladder, rung, index, failure, why)
         match rung:
             case Pause():
                 deadline = machine.now + rung.timeout_s if rung.timeout_s is not None else None
-                question = _review(machine, inner, failure, rung.role, deadline)
+                question = asking.ask(machine, inner, failure, suggested or (), rung.role, deadline)
                 stop = machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
                 yield DURABLE
                 raise stop
@@ -80,7 +101,7 @@ def decide(
                 return event
             case Notify(channel):
                 yield DURABLE
-                yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message)
+                yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message, event.seq)
             case Compensate():
                 yield DURABLE
                 yield from undo_failed(machine, inner.path)
@@ -93,14 +114,6 @@ def undo_failed(machine: Machine, path: str) -> Protocol[None]:
     yield from undoing.compensate(machine, [one for one in done if one.owner is None])
 
 
-def ask_again(machine: Machine, inner: Scope, failure: Failure, before: e.ReviewRequested) -> Protocol[Interrupt]:
-    """Ask the same people about a step once more, until the same deadline, and stop; raise what this returns."""
-    question = _review(machine, inner, failure, before.role, before.deadline)
-    stop = machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
-    yield DURABLE
-    return stop
-
-
 def _wait(scope: Scope, seconds: float) -> Protocol[None]:
     """Wait before another attempt; whoever ends the body meanwhile need not wait for that."""
     scope.count(-1)
@@ -111,9 +124,15 @@ def _wait(scope: Scope, seconds: float) -> Protocol[None]:
 
 
 def _decision(
-    machine: Machine, inner: Scope, ladder: Ladder, rung: Rung, index: int | None, failure: Failure
+    machine: Machine,
+    inner: Scope,
+    ladder: Ladder,
+    rung: Rung,
+    index: int | None,
+    failure: Failure,
+    why: dict[str, str],
 ) -> Protocol[e.RecoveryDecided]:
-    values: dict[str, Any] = dict(ladder.values)
+    values: dict[str, Any] = {**ladder.values, **why}
     delay_s: float | None = None
     target: str | None = None
     if isinstance(rung, Retry):
@@ -137,33 +156,6 @@ def _decision(
         delay_s=delay_s,
         channel=rung.channel if isinstance(rung, Notify) else None,
         values=values,
-    )
-
-
-def _review(
-    machine: Machine, inner: Scope, failure: Failure, role: str | None, deadline: float | None
-) -> e.ReviewRequested:
-    choices = [("retry", "try once more, told what was wrong"), ("edit", "try once more with your advice")]
-    if "value" in failure.evidence:
-        choices.append(("set", "correct the refused outcome; all rules are checked again"))
-    choices += [("skip", "go on without this outcome"), ("reject", "give up; the ladder's next rung is taken")]
-    body = machine.seal(
-        {
-            "question": f"`{inner.path}` failed: {failure.message}",
-            "choices": [{"action": action, "label": label} for action, label in choices],
-            "evidence": dict(failure.evidence),
-        }
-    )
-    return machine.event(
-        e.ReviewRequested,
-        body,
-        review=machine.review_id(),
-        step=inner.path,
-        attempt=inner.attempt,
-        kind=failure.kind,
-        head=machine.state.head,
-        role=role,
-        deadline=deadline,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omium_core.engine import undoing
+from omium_core.engine import circuits, undoing
 from omium_core.engine.calls import EffectCall, Outcome
 from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore, Sleep
 from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
@@ -23,6 +23,7 @@ from omium_core.model.effect import (
     provider_key,
 )
 from omium_core.model.failure import Failure
+from omium_core.recovery import breakers
 
 __all__ = ["claim_or_intend", "perform", "record_outcome"]
 
@@ -78,8 +79,8 @@ def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall)
     raise AssertionError(f"more than {MATCHES_MAX} standing effects for `{slot}`")
 
 
-def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome) -> None:
-    """Make the event for how an effect ended."""
+def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome, *, topic: str = "") -> None:
+    """Make the event for how an effect ended; `topic` is that of its circuit."""
     facts = {
         "effect": record.id,
         "name": record.name,
@@ -91,7 +92,7 @@ def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome
         machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
     else:
         evidence = machine.seal(outcome.failure.evidence)
-        machine.event(e.EffectFailed, evidence, definite=outcome.definite, slot=record.slot, **facts)
+        machine.event(e.EffectFailed, evidence, definite=outcome.definite, slot=record.slot, topic=topic, **facts)
 
 
 def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
@@ -111,7 +112,9 @@ def _act(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoco
         outcome: Outcome = yield Perform(call, record.key)
     finally:
         machine.flying.discard(record.id)
-    record_outcome(machine, scope, record, outcome)
+    record_outcome(machine, scope, record, outcome, topic=_topic(call))
+    if call.breaker is not None:
+        yield from circuits.settle(machine, scope, call, failed=outcome.failure is not None)
     yield SOON
     if outcome.error is not None:
         raise Carried(outcome.error)
@@ -130,17 +133,27 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
             answer = yield Fetch(execution, seq)
             return answer["value"]
         yield from _raise_recorded(scope, (execution, seq))
+    if call.breaker is not None:
+        yield from circuits.admit(machine, scope, slot, call)
     outcome: Outcome = yield Perform(call, "")
     facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts)
     else:
         evidence = machine.seal(outcome.failure.evidence)
-        machine.event(e.EffectFailed, evidence, definite=True, slot=slot, arguments=call.arguments, **facts)
+        machine.event(
+            e.EffectFailed, evidence, definite=True, slot=slot, arguments=call.arguments, topic=_topic(call), **facts
+        )
+    if call.breaker is not None:
+        yield from circuits.settle(machine, scope, call, failed=outcome.failure is not None)
     yield SOON
     if outcome.error is not None:
         raise Carried(outcome.error)
     return outcome.value
+
+
+def _topic(call: EffectCall) -> str:
+    return breakers.topic_of(call.name) if call.breaker is not None else ""
 
 
 def _raise_recorded(scope: Scope, failed: tuple[str, int]) -> Protocol[None]:
@@ -215,6 +228,8 @@ def _intend(
     machine: Machine, scope: Scope, slot: str, call: EffectCall, again: EffectRecord | None = None
 ) -> Protocol[EffectRecord]:
     """Make the effect's next incarnation, or send one again under its own key; its intent is durable afterwards."""
+    if call.breaker is not None:
+        yield from circuits.admit(machine, scope, slot, call)
     state = machine.state
     lineage = call.lineage if call.lineage is not None else slot
     before = state.incarnations(call.name, lineage)
@@ -290,7 +305,8 @@ def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Prot
         question = f"`{call.name}` presents a credential that was spent before; it needs a new one"
         _abort_if_laddered(scope, question, {})
         choices = [("retry", "try again; the step gets a new credential")]
-        raise (yield from machine.ask(question, choices, step=scope.path, kind="effect_conflict"))
+        # The attempt that presented it would get the same one again, from its record: the answer begins another one.
+        raise (yield from machine.ask(question, choices, step=scope.step().path, kind="effect_conflict"))
 
 
 def _check_transaction(machine: Machine, within: Scope, call: EffectCall) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Literal
 
 import attrs
 
-from omium_core.engine import places, rollback, undoing
+from omium_core.engine import crashing, places, rollback, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import DURABLE, Attempt, Fetch, Quiesce
+from omium_core.engine.commands import DURABLE, Attempt, Fetch, FindStop, Quiesce, Stopped, Tell
+from omium_core.engine.committing import commit_checkpoint
 from omium_core.engine.machine import Interrupt, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import START, CheckpointRecord
-from omium_core.engine.steps import commit_checkpoint
-from omium_core.errors import RollbackRefused
+from omium_core.errors import ExecutionFenced, RollbackRefused
 from omium_core.model import events as e
 from omium_core.model.body import Body
 from omium_core.model.effect import COMPENSABLE, DONE
@@ -64,8 +63,12 @@ def _reopened(machine: Machine, runner: str) -> Protocol[End | None]:
         yield from _pause(machine, "waits for an answer", state.review.request.review)
         return End("paused", reason=state.reason)
     machine.raise_epoch()
+    answer = state.review.answer if state.review is not None else None
     machine.event(e.ExecutionResumed, runner=runner)
     yield DURABLE
+    if state.review is not None and answer is not None and crashing.given_up(state.review):
+        return (yield from _halt(machine, Stop("halt", f"given up by {answer.by} after crashes")))
+    yield from crashing.look(machine)
     if state.rollback is not None:
         yield from rollback.finish(machine)
     elif state.rollback_due is not None:
@@ -158,13 +161,16 @@ def _complete(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
     left = [one for one in machine.state.of_step("") if one.stands and one.id not in root.asked]
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, undone)
-    machine.event(
+    event = machine.event(
         e.ExecutionCompleted,
         outcome.body,
         unowned=tuple(one.id for one in left if one.stands and one not in undone),
         unresolved=tuple(one.id for one in machine.state.effects.values() if one.uncertain and not one.abandoned),
     )
     yield DURABLE
+    if event.unresolved:
+        names = ", ".join(sorted({machine.state.effects[one].name for one in event.unresolved}))
+        yield Tell("unresolved", f"nobody knows if these effects happened: {names}", event.seq)
     return End("completed", outcome.value)
 
 
@@ -185,22 +191,42 @@ def _stopped(machine: Machine, error: BaseException | None) -> Protocol[End]:
     if stop.kind == "halt":
         return (yield from _halt(machine, stop))
     if stop.kind == "failed":
-        # Nothing more can be journaled by this runner; what is on disk is where the next one goes on.
-        return End("failed", error=stop.error)
-    with contextlib.suppress(Interrupt):
+        return (yield from _failed(machine))
+    try:
         yield from _pause(machine, stop.reason, stop.review)
+    except Interrupt:
+        if stop.error is None:
+            return (yield from _failed(machine))
     return End("failed" if stop.error is not None else "paused", reason=stop.reason, error=stop.error)
+
+
+def _failed(machine: Machine) -> Protocol[End]:
+    """Nothing more can be journaled by this runner; what is on disk is where the next one goes on."""
+    stop = machine.stopping
+    assert stop is not None
+    if isinstance(stop.error, ExecutionFenced):
+        stopped: Stopped | None = yield FindStop()
+        if stopped is not None:
+            return End(stopped.status, reason=stopped.reason)
+    return End("failed", error=stop.error)
 
 
 def _pause(machine: Machine, reason: str, review: str | None = None) -> Protocol[None]:
     if machine.state.status != "paused":
-        machine.event(e.ExecutionPaused, reason=reason, review=review)
+        event = machine.event(e.ExecutionPaused, reason=reason, review=review)
         yield DURABLE
+        asked = machine.state.review
+        role = asked.request.role if asked is not None and asked.request.review == review else None
+        yield Tell("paused", reason, event.seq, role)
 
 
 def _halt(machine: Machine, stop: Stop, cause: BaseException | None = None) -> Protocol[End]:
-    machine.event(e.ExecutionHalted, reason=stop.reason, step=stop.step)
-    yield DURABLE
+    event = machine.event(e.ExecutionHalted, reason=stop.reason, step=stop.step)
+    try:
+        yield DURABLE
+    except Interrupt:
+        return (yield from _failed(machine))
+    yield Tell("halted", stop.reason, event.seq)
     return End("halted", reason=stop.reason, error=cause)
 
 

@@ -7,7 +7,7 @@ holds the execution's lock between two commands, so that they need none.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -18,8 +18,12 @@ from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError
 from omium_core.model import events as e
 from omium_core.model.body import Body
+from omium_core.model.fix import Fix
 
 __all__ = ["AttemptAborted", "Carried", "Interrupt", "Machine", "Protocol", "Stop"]
+
+LOOPS_MAX = 25
+CRASHES_MAX = 3
 
 T = TypeVar("T")
 EventT = TypeVar("EventT", bound=e.Event)
@@ -61,16 +65,23 @@ class Machine:
     """The engine's half of one execution.
 
     `seal` gives a value's stored form; it computes, it does no I/O. The driver sets `now` before it goes on with a
-    protocol, so the engine never reads a clock. `flying` are the effects that are being performed in this process.
+    protocol, so the engine never reads a clock. `flying` are the effects that are being performed in this process,
+    `trials` those that are tried after their circuit was open.
+    `loops_max` is how often a step may repeat itself, `crashes_max` how often runners may die without a checkpoint, and
+    `standing` are the fixes that reach a step, by its place, in every execution of the workflow.
     """
 
     state: ExecutionState
     seal: Callable[[Any], Body]
     now: float = 0.0
     rerun: bool = False
+    loops_max: int | None = LOOPS_MAX
+    crashes_max: int | None = CRASHES_MAX
+    standing: Mapping[str, tuple[Fix, ...]] = attrs.field(factory=dict)
     made: list[e.Event] = attrs.field(factory=list)
     stopping: Stop | None = None
     flying: set[str] = attrs.field(factory=set)
+    trials: set[str] = attrs.field(factory=set)
     entry: int = 0
     reruns: int = 0
 
@@ -80,9 +91,10 @@ class Machine:
         INVARIANT: events reach the journal in the order they are made here, whichever protocol asks for the append.
         """
         state = self.state
+        fields["seq"], fields["epoch"], fields["at"] = state.seq + 1, state.epoch, self.now
         if body is not None:
             fields["body"], fields["digest"], fields["size"] = body, body.digest, len(body.data)
-        event = kind(seq=state.seq + 1, epoch=state.epoch, at=self.now, **fields)
+        event = kind(**fields)
         state.apply(event)
         self.made.append(event)
         return event

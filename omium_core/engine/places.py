@@ -17,7 +17,9 @@ def locate(machine: Machine, scope: Scope, lane: Lane, name: str, arguments: str
 
     In a lane steps match by position: a call that is not the recorded one is a divergence, BEFORE anything is done.
     """
-    label = scope.label_for(lane, f"{name}~{arguments[:8]}")
+    label = lane.label
+    if label is None:
+        label = scope.label_for(lane, f"{name}~{arguments[:8]}")
     path = _path(scope, lane, label, name)
     recorded = machine.state.lane(scope.path, scope.attempt, label)
     known = path in recorded.seqs

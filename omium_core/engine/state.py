@@ -6,6 +6,7 @@ import sys
 
 import attrs
 
+from omium_core.engine.records import CheckpointRecord, Entry, LaneRecord, Review, StepRecord
 from omium_core.model import events as e
 from omium_core.model.effect import (
     COMPENSATED,
@@ -16,6 +17,7 @@ from omium_core.model.effect import (
     UNRESOLVED,
     EffectRecord,
 )
+from omium_core.model.fix import ADVICE
 from omium_core.model.merkle import MerkleMap
 
 if sys.version_info >= (3, 11):
@@ -23,94 +25,9 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import assert_never
 
-__all__ = ["CheckpointRecord", "Entry", "ExecutionState", "Review", "StepRecord"]
+__all__ = ["CheckpointRecord", "Entry", "ExecutionState", "LaneRecord", "Review", "StepRecord"]
 
 START = "start"
-
-
-@attrs.frozen
-class Entry:
-    """An outcome in the state: what it was, and the event that holds it."""
-
-    kind: str
-    digest: str
-    seq: int
-    name: str
-    arguments: str = ""
-    execution: str = ""
-
-
-@attrs.frozen
-class CheckpointRecord:
-    """A checkpoint, with the whole state as of it. `seq` is its event's."""
-
-    id: str
-    parent: str
-    step: str
-    name: str
-    agent: str | None
-    seq: int
-    at: float
-    outcomes: MerkleMap[Entry]
-
-
-@attrs.define
-class LaneRecord:
-    """The steps that began in a lane, in order, each with the seq of its first `StepStarted` on this branch."""
-
-    seqs: dict[str, int] = attrs.field(factory=dict)
-    order: list[str] = attrs.field(factory=list)
-
-    def add(self, path: str, seq: int) -> None:
-        """Take a step in; one that is there keeps its place."""
-        if path not in self.seqs:
-            self.seqs[path] = seq
-            self.order.append(path)
-
-    def after(self, position: int) -> list[tuple[str, int]]:
-        """Return the steps from a position on, with their seqs."""
-        return [(path, self.seqs[path]) for path in self.order[position:]]
-
-    def cut(self, seq: int) -> None:
-        """Forget the steps that began after an event."""
-        self.order = [path for path in self.order if self.seqs[path] <= seq]
-        self.seqs = {path: self.seqs[path] for path in self.order}
-
-
-@attrs.define
-class StepRecord:
-    """What is known of a step over all its attempts and branches.
-
-    `open` is an attempt that began and has not ended; `failures` are the seqs of the `StepFailed` of the present entry
-    into its ladder; `used` counts the rungs that were taken, and never goes back.
-    """
-
-    path: str
-    name: str
-    agent: str | None
-    arguments: str
-    kind: str = "step"
-    execution: str = ""
-    attempts: int = 0
-    open: int = 0
-    began: int = 0
-    described: bool = False
-    told: int = 0
-    performer: str | None = None
-    fixes: dict[int, int] = attrs.field(factory=dict)
-    started: int = 0
-    used: dict[tuple[str, int], int] = attrs.field(factory=dict)
-    failure: e.StepFailed | None = None
-    decision: e.RecoveryDecided | None = None
-    review: Review | None = None
-
-
-@attrs.define
-class Review:
-    """A question to a person, and the answer once there is one."""
-
-    request: e.ReviewRequested
-    answer: e.ReviewDecided | None = None
 
 
 @attrs.define
@@ -145,10 +62,15 @@ class ExecutionState:
     halt_due: e.RecoveryDecided | None = None
     hint: int = 0
     review: Review | None = None
+    suggested: dict[int, int] = attrs.field(factory=dict)
+    # How often a runner died since the last checkpoint, or since a person answered.
+    crashes: int = 0
     permits: dict[str, str] = attrs.field(factory=dict)
     arguments_execution: str = ""
     arguments_seq: int = 0
     result_seq: int = 0
+    # Who stopped it from outside of its runner, while it stands stopped.
+    stopped_by: str = ""
     _requests: dict[tuple[str, str], dict[str, None]] = attrs.field(factory=dict)
     _slots: dict[str, dict[str, None]] = attrs.field(factory=dict)
     _lineages: dict[tuple[str, str], set[int]] = attrs.field(factory=dict)
@@ -160,19 +82,20 @@ class ExecutionState:
         assert event.seq == self.seq + 1 or self.seq == 0, f"event {event.seq} after {self.seq}"
         self.seq, self.epoch = event.seq, event.epoch
         match event:
+            # What every step has comes first, because the cases are tried in turn.
+            case e.StepStarted():
+                self._step_started(event)
+            case e.StepCompleted():
+                self._step_completed(event)
+            case e.CheckpointCommitted():
+                self._checkpoint(event)
             case e.ExecutionStarted():
                 self.id, self.workflow, self.started = event.execution, event.workflow, event.at
                 self.runner, self.arguments_execution, self.arguments_seq = event.runner, event.execution, event.seq
             case e.Forked():
                 self._fork(event)
-            case e.StepStarted():
-                self._step_started(event)
-            case e.StepCompleted():
-                self._step_completed(event)
             case e.StepFailed():
                 self._step_failed(event)
-            case e.CheckpointCommitted():
-                self._checkpoint(event)
             case e.EffectIntended():
                 self._intended(event)
             case e.EffectDone():
@@ -195,22 +118,30 @@ class ExecutionState:
             case e.RollbackFinished():
                 self._rolled_back(event)
             case e.ReviewRequested():
-                self.review = Review(event)
+                self.review, self.suggested = Review(event, suggestions=self.suggested), {}
                 if event.step in self.steps:
                     self.steps[event.step].review = self.review
             case e.ReviewDecided():
                 self._reviewed(event)
             case e.ExecutionPaused():
-                self.status, self.reason = "paused", event.reason
+                self.status, self.reason, self.stopped_by = "paused", event.reason, event.by
             case e.ExecutionResumed():
+                self.crashes += self.status in ("running", "recovering")
                 self.status, self.reason, self.runner, self.ended = "running", "", event.runner, None
+                self.stopped_by = ""
             case e.ExecutionCompleted():
                 self.status, self.ended, self.result_seq = "completed", event.at, event.seq
             case e.ExecutionHalted():
-                self.status, self.ended, self.reason, self.halt_due = "halted", event.at, event.reason, None
-            case e.FixApplied():
-                self.steps[event.step].fixes[event.attempt] = event.seq
-            case e.PolicyViolated() | e.CompensationFailed() | e.PluginFailed():
+                self.status, self.ended, self.halt_due, self.review = "halted", event.at, None, None
+                self.reason, self.stopped_by = event.reason, event.by
+            case e.SuggestionMade():
+                self.suggested[event.number] = event.seq
+            case e.FixApplied() if event.kind in ADVICE:
+                fixes = self.steps[event.step].fixes
+                fixes[event.attempt] = (*fixes.get(event.attempt, ()), event.seq)
+            case e.PolicyViolated() | e.CompensationFailed() | e.PluginFailed() | e.Pruned() | e.ChannelTold():
+                pass
+            case e.CircuitChanged() | e.FixApplied() | e.FixRevoked():
                 pass
             case _:
                 assert_never(event)
@@ -286,6 +217,7 @@ class ExecutionState:
         self._cut(target)
         self.id, self.workflow, self.started = event.execution, event.workflow, event.at
         self.status, self.ended, self.reason, self.runner = "paused", None, f"forked from {event.source}", ""
+        self.stopped_by = ""
         self.rollback = self.rollback_due = self.halt_due = self.review = None
         self.hint = self.result_seq = 0
 
@@ -297,6 +229,7 @@ class ExecutionState:
         step.attempts, step.open, step.started = max(step.attempts, event.attempt), event.attempt, event.seq
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
+        step.undecided = False
         if self.status == "recovering":
             self.status = "running"
         if event.initial and event.agent is not None:
@@ -307,21 +240,21 @@ class ExecutionState:
 
     def lane(self, scope: str, attempt: int, label: str) -> LaneRecord:
         """Return what is on record of a lane in an attempt's body."""
-        lanes = self.lanes.setdefault(scope, {})
-        lane = lanes.get((attempt, label))
-        if lane is None:
-            lane = lanes[attempt, label] = LaneRecord()
-        return lane
+        try:
+            return self.lanes[scope][attempt, label]
+        except KeyError:
+            return self.lanes.setdefault(scope, {}).setdefault((attempt, label), LaneRecord())
 
     def _release(self, path: str, attempt: int) -> None:
         """The effects of a step's other attempts stand without an owner: this attempt may claim them."""
-        for effect in self.of_step(path):
+        for key in self._owned.get(path, ()):
+            effect = self.effects[key]
             if effect.owner is not None and effect.owner[0] == path and effect.owner[1] != attempt:
                 effect.owner = None
 
     def _step_completed(self, event: e.StepCompleted) -> None:
         step = self.steps[event.step]
-        step.open, step.failure, step.decision, step.review = 0, None, None, None
+        step.open, step.failure, step.decision, step.review, step.undecided = 0, None, None, None, False
         if self.status == "recovering":
             self.status = "running"
         kind = "skipped" if event.skipped else "completed"
@@ -336,7 +269,8 @@ class ExecutionState:
 
     def _step_failed(self, event: e.StepFailed) -> None:
         step = self.steps[event.step]
-        step.open, step.failure, step.decision = 0, event, None
+        step.open, step.failure, step.decision, step.undecided = 0, event, None, not event.final
+        self.crashes = 0 if event.kind == "crashed" else self.crashes
         self._release(event.step, 0)
         if event.final:
             self._enter(event.step, Entry("failed", event.digest or "", event.seq, step.name, step.arguments, self.id))
@@ -357,7 +291,7 @@ class ExecutionState:
             event.checkpoint, event.parent, event.step, event.name, event.agent, event.seq, event.at,
             self.outcomes,
         )  # fmt: skip
-        self.head = event.checkpoint
+        self.head, self.crashes = event.checkpoint, 0
 
     def _intended(self, event: e.EffectIntended) -> None:
         if event.kind == COMPENSATION:
@@ -437,7 +371,7 @@ class ExecutionState:
     def _recovery(self, event: e.RecoveryDecided) -> None:
         step = self.steps.get(event.step)
         if step is not None:
-            step.decision = event
+            step.decision, step.undecided = event, False
             step.used[event.source, event.rung] = step.used.get((event.source, event.rung), 0) + 1
             step.review = None
         self.decided.append(event.at)
@@ -452,7 +386,7 @@ class ExecutionState:
         self._cut(self.checkpoints[event.target])
         self.hint = self.rollback.failure
         self.rollback = self.review = None
-        self.status = "running"
+        self.status, self.crashes = "running", 0
 
     def _cut(self, target: CheckpointRecord) -> None:
         """Make `target` the head; what came after it is off the path, and its claims die with it."""
@@ -463,6 +397,7 @@ class ExecutionState:
         for step in self.steps.values():
             step.open = 0 if step.started > target.seq else step.open
             step.began = 0 if step.began > target.seq else step.began
+            step.undecided = step.undecided and step.failure is not None and step.failure.seq <= target.seq
             step.review = None
         for reads in self.reads.values():
             for request, answers in reads.items():
@@ -476,6 +411,6 @@ class ExecutionState:
     def _reviewed(self, event: e.ReviewDecided) -> None:
         if self.review is None or self.review.request.review != event.review:
             return
-        self.review.answer = event
+        self.review.answer, self.crashes = event, 0
         if self.review.request.slot is not None and event.action in ("reuse", "perform"):
             self.permits[self.review.request.slot] = event.action

@@ -6,41 +6,42 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine import deciding, effects, places, undoing
+from omium_core.engine import asking, deciding, effects, fixing, loops, places, undoing
 from omium_core.engine.calls import Outcome, StepCall
-from omium_core.engine.commands import DURABLE, Attempt, Correct, Fetch, Restore, Validate
-from omium_core.engine.machine import Carried, Machine, Protocol, digest_of
+from omium_core.engine.commands import DURABLE, Attempt, Correct, Diagnose, Diagnosed, Fetch, Restore, Validate
+from omium_core.engine.committing import commit
+from omium_core.engine.machine import Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
 from omium_core.model import events as e
-from omium_core.model.body import Body
 from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord
 from omium_core.model.failure import Failure, Violation
+from omium_core.model.fix import ADVICE, Fix
+from omium_core.model.immutable import immutable
+from omium_core.recovery.ladders import Halt, Ladder, Pause, Recovery
 
 __all__ = [
     "close_transaction",
-    "commit",
-    "commit_checkpoint",
     "fail",
     "open_transaction",
     "pass_over",
     "perform",
-    "save",
 ]
 
 # Ladders are finite and count across rollbacks; this bound only says so where the loop stands.
 ATTEMPTS_MAX = 10_000
+CRASHED = "crashed"
+ATTENDED = Ladder(Recovery(Pause(), Halt()), "resumes without a new checkpoint")
 
 
-@attrs.frozen
+@immutable
 class _Turn:
     """How the next attempt begins. `told` is the seq of the `StepFailed` whose violations it is told."""
 
     attempt: int
     told: int = 0
     performer: str | None = None
-    fix: Any = None
-    review: str | None = None
+    fixes: tuple[Fix, ...] = ()
     resumed: bool = False
 
 
@@ -99,13 +100,16 @@ def _first_turn(machine: Machine, path: str, call: StepCall, known: bool) -> Pro
     step = state.steps.get(path)
     if step is None:
         return _Turn(1, told=state.hint)
-    if step.open and known:
-        fix = (yield Fetch(state.id, step.fixes[step.open])) if step.open in step.fixes else None
-        return _Turn(step.open, step.told, step.performer, fix, resumed=True)
+    again = step.review is not None and step.review.answer is not None and step.review.answer.action == "retry"
+    if step.open and known and not again:
+        fixes = (yield from fixing.recorded(machine, path, step.open)) if step.open in step.fixes else ()
+        return _Turn(step.open, step.told, step.performer, fixes, resumed=True)
     if step.review is not None and step.review.answer is not None:
         return (yield from _reviewed(machine, path, call, step.review))
     if step.decision is not None and step.decision.strategy in deciding.PASSING:
-        return (yield from _further(machine, path, call, step.decision))
+        return (yield from _further(machine, path, call, step.decision.source))
+    if step.undecided:
+        return (yield from _further(machine, path, call, None))
     told = step.failure.seq if step.failure is not None else state.hint
     performer = step.decision.target if step.decision is not None and step.decision.strategy == "fallback" else None
     return _Turn(step.attempts + 1, told, performer)
@@ -116,18 +120,30 @@ def _attempt(
 ) -> Protocol[tuple[Scope, Outcome]]:
     inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders)
     attributes = (yield from _attributes(machine, call.agent)) if call.attributes and call.agent is not None else None
+    fixes = turn.fixes
     if not turn.resumed:
+        if machine.standing:
+            fixes += fixing.standing(machine, path, fixes)
         _start(machine, scope, lane, path, call, turn)
+        for one in fixes:
+            fixing.apply(machine, path, turn.attempt, one)
         pass_over(machine, scope, lane, path)
+        if turn.attempt == 1 and machine.loops_max is not None and lane.steps[call.name] > machine.loops_max:
+            looping = loops.looping(machine, path, call)
+            if looping is not None:
+                return inner, Outcome(failure=looping)
+        if machine.state.crashes:
+            # A runner died since the last checkpoint; should this step be why, the next one has to know which it was.
+            yield DURABLE
     if call.effect is not None:
         answered = yield from open_transaction(machine, inner, call)
         if answered is not None:
             return inner, answered
     told = (yield from _violations(machine, turn.told)) if turn.told else ()
-    fixes = () if turn.fix is None else (turn.fix,)
+    advice = tuple(one.change for one in fixes if one.kind in ADVICE)
     scope.count(-1)
     try:
-        outcome: Outcome = yield Attempt(call, inner, told, fixes, attributes, turn.performer)
+        outcome: Outcome = yield Attempt(call, inner, told, advice, attributes, turn.performer)
     finally:
         scope.count(1)
     yield from machine.close(inner)
@@ -140,7 +156,7 @@ def _attempt(
             yield from places.unasked(machine, inner)
         # A rule that is broken after a model call was broken by the model: its kind is `hallucination`.
         if call.validated:
-            outcome = yield from _validated(call, outcome, "hallucination" if inner.models else "violation")
+            outcome = yield from _validated(call, inner, outcome, "hallucination" if inner.models else "violation")
     if call.effect is not None:
         yield from close_transaction(machine, inner, ran, failed=outcome.failure is not None)
     return inner, outcome
@@ -164,8 +180,6 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall
         told=turn.told,
         initial=initial,
     )
-    if turn.fix is not None and turn.review is not None:
-        machine.event(e.FixApplied, machine.seal(turn.fix), step=path, attempt=turn.attempt, review=turn.review)
 
 
 def pass_over(machine: Machine, scope: Scope, lane: Lane, path: str) -> None:
@@ -189,11 +203,10 @@ def _violations(machine: Machine, told: int) -> Protocol[tuple[dict[str, Any], .
     return tuple(evidence["violations"]) or ({"rule": evidence["kind"], "message": evidence["message"]},)
 
 
-def _validated(call: StepCall, outcome: Outcome, kind: str) -> Protocol[Outcome]:
-    violations: tuple[Violation, ...] = yield Validate(call, outcome)
-    if any(one.hallucinated for one in violations):
-        kind = "hallucination"
-    return refused(outcome, violations, kind) if violations else outcome
+def _validated(call: StepCall, inner: Scope, outcome: Outcome, kind: str) -> Protocol[Outcome]:
+    violations: tuple[Violation, ...] = yield Validate(call, outcome, inner)
+    said = (one.kind or ("hallucination" if one.hallucinated else "") for one in violations)
+    return refused(outcome, violations, next(filter(None, said), kind)) if violations else outcome
 
 
 def refused(outcome: Outcome, violations: tuple[Violation, ...], kind: str) -> Outcome:
@@ -236,123 +249,21 @@ def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: b
     if not record.dissolved:
         effects.record_outcome(machine, inner, record, ran)
     inside = [one for one in (record, *machine.state.within(record.id)) if one.stands]
-    if not failed or any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside):
+    if not failed or _cannot_be_undone(inside):
         return
     for one in inside:
         if one.uncertain and one is not record:
             yield from undoing.resolve(machine, one)
-    yield from undoing.compensate(machine, [one for one in inside if one.state == DONE and one.kind == COMPENSABLE])
+    # What nobody knew of may have been the irreversible effect: it happened, so nothing before it is undone.
+    if not _cannot_be_undone(inside):
+        yield from undoing.compensate(machine, [one for one in inside if one.state == DONE and one.kind == COMPENSABLE])
 
 
-def commit(
-    machine: Machine, scope: Scope, inner: Scope, call: StepCall, outcome: Outcome, *, corrected: bool = False
-) -> Protocol[None]:
-    """Make the outcome and its checkpoint durable, after undoing what earlier attempts left behind."""
-    facts = (yield from _tidied(machine, inner)) if machine.state.has_past(inner.path) else {}
-    machine.event(
-        e.StepCompleted,
-        outcome.body,
-        step=inner.path,
-        attempt=inner.attempt,
-        skipped=outcome.body is None,
-        corrected=corrected,
-        **facts,
-    )
-    commit_checkpoint(
-        machine, inner.path, call.name, call.agent, outcome.attributes, "attributes" if outcome.attributes else None
-    )
-    yield DURABLE
+def _cannot_be_undone(inside: list[EffectRecord]) -> bool:
+    return any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside)
 
 
-def save(machine: Machine, inner: Scope, name: str, body: Body | None) -> Protocol[None]:
-    """Make the checkpoint of a block durable, after undoing what earlier attempts at it left behind."""
-    facts = yield from _tidied(machine, inner)
-    commit_checkpoint(machine, inner.path, name, None, body, "state", facts["dropped"])
-    yield DURABLE
-
-
-def _tidied(machine: Machine, inner: Scope) -> Protocol[dict[str, tuple[str, ...]]]:
-    """Undo what attempts before the successful one left; give what its event says of the rest."""
-    below = _not_asked_for(machine, inner)
-    dropped = [path for path in below if machine.state.outcomes.get(path) is not None]
-    left = _leftover(machine, inner, below)
-    undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
-    yield from undoing.compensate(machine, undone)
-    return {
-        "unowned": tuple(one.id for one in left if one.stands and one not in undone),
-        "unresolved": tuple(one.id for one in machine.state.of_step(inner.path) if one.uncertain),
-        "dropped": tuple(dropped),
-    }
-
-
-def commit_checkpoint(
-    machine: Machine,
-    path: str,
-    name: str,
-    agent: str | None,
-    body: Any = None,
-    saves: str | None = None,
-    dropped: tuple[str, ...] = (),
-) -> None:
-    """Make the checkpoint of the state as it is now without what is `dropped`, and with what `body` adds to it."""
-    state = machine.state
-    outcomes = state.outcomes
-    for one in dropped:
-        outcomes = outcomes.without(one)
-    if saves is not None:
-        key, kind = (path, "saved") if saves == "state" else (f"@{agent}", "attributes")
-        digest = body.digest if body is not None else ""
-        outcomes = outcomes.with_entry(key, Entry(kind, digest, 0, ""), f"{kind}:{digest}")
-    parent = state.head
-    machine.event(
-        e.CheckpointCommitted,
-        body,
-        checkpoint="ckpt_" + digest_of(state.id, state.epoch, parent, path, outcomes.root)[:20],
-        parent=parent,
-        step=path,
-        name=name,
-        root=outcomes.root,
-        agent=agent,
-        saves=saves,
-        dropped=dropped,
-    )
-
-
-def _not_asked_for(machine: Machine, inner: Scope) -> list[str]:
-    """Return the inner steps of other attempts that the successful one did not ask for, with all below them."""
-    waiting = [
-        path
-        for lane in machine.state.lanes.get(inner.path, {}).values()
-        for path in lane.order
-        if path not in inner.touched
-    ]
-    found: set[str] = set()
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one in lane.order)
-    return sorted(found)
-
-
-def _leftover(machine: Machine, inner: Scope, below: list[str]) -> list[EffectRecord]:
-    """Return the standing effects of this step that its successful attempt neither performed nor claimed."""
-    own = {
-        one.id: one
-        for one in machine.state.of_step(inner.path)
-        if one.stands and one.id not in inner.asked and one.owner in (None, (inner.path, inner.attempt))
-    }
-    # What another step has claimed since is that one's.
-    inside = {
-        one.id: one
-        for path in below
-        for one in machine.state.of_step(path)
-        if one.stands and (one.owner is None or one.owner[0] == path)
-    }
-    return list((own | inside).values())
-
-
-def fail(machine: Machine, inner: Scope, failure: Failure, *, final: bool) -> e.StepFailed:
+def fail(machine: Machine, inner: Scope, failure: Failure, *, final: bool, fingerprint: str = "") -> e.StepFailed:
     """Make the event for an attempt that failed; `final` makes the failure the outcome."""
     return machine.event(
         e.StepFailed,
@@ -362,6 +273,7 @@ def fail(machine: Machine, inner: Scope, failure: Failure, *, final: bool) -> e.
         kind=failure.kind,
         where=failure.where,
         final=final,
+        fingerprint=fingerprint,
     )
 
 
@@ -373,6 +285,12 @@ def _recover(
     assert failure is not None
     ladder = deciding.ladder_for(call.ladders, failure.kind, outcome.error)
     final = ladder is None and not failure.blocking and outcome.error is not None
+    asked = asking.leads_to_a_question(machine, inner.path, ladder)
+    offered = asking.fallbacks(machine, inner.path, ladder) if asked else None
+    # It is asked for BEFORE the failure is journaled, so that nothing comes between the failure and the decision.
+    found: Diagnosed = yield Diagnose(call, inner, failure, outcome.error, offered)
+    machine.check_running(scope)
+    failure = found.failure
     for one in failure.violations:
         machine.event(
             e.PolicyViolated,
@@ -382,12 +300,12 @@ def _recover(
             rule=one.rule,
             where=one.where,
         )
-    failed = fail(machine, inner, failure, final=final)
+    failed = fail(machine, inner, failure, final=final, fingerprint=found.fingerprint)
     if final:
         yield DURABLE
         assert outcome.error is not None
         raise Carried(outcome.error)
-    decision = yield from deciding.decide(machine, inner, ladder, failure, failed.seq)
+    decision = yield from deciding.decide(machine, inner, ladder, failure, failed.seq, found.suggestions)
     return (yield from _act(machine, scope, inner, call, decision, failed.seq))
 
 
@@ -406,16 +324,22 @@ def _act(
     raise AssertionError(f"`{decision.strategy}` does not come back from its decision")
 
 
-def _further(machine: Machine, path: str, call: StepCall, last: e.RecoveryDecided) -> Protocol[_Turn | _Settled]:
-    """Go on with a ladder after a rung that leads to the next one, on which a runner died."""
+def _further(machine: Machine, path: str, call: StepCall, last: str | None) -> Protocol[_Turn | _Settled]:
+    """Go on with the ladder `last` after a rung on which a runner died; with the failure's if nobody decided yet."""
     step = machine.state.steps[path]
     assert step.failure is not None
     evidence = yield Fetch(step.execution, step.failure.seq)
     failure = Failure(step.failure.kind, evidence["message"], step.failure.where, evidence=evidence)
-    if last.strategy == "compensate":
+    if step.decision is not None and step.decision.strategy == "compensate":
         yield from deciding.undo_failed(machine, path)
     inner = Scope(path, step.attempts, machine.entry)
-    ladder = deciding.ladder_named(call.ladders, last.source)
+    if last is not None:
+        ladder = deciding.ladder_named(call.ladders, last)
+    else:
+        # An append of another lane took the failure with it, and the runner died before it was decided about.
+        error = (yield Restore(path, evidence)) if "error" in evidence else None
+        ladder = deciding.ladder_for(call.ladders, failure.kind, error)
+        ladder = ATTENDED if ladder is None and failure.kind == CRASHED else ladder
     decision = yield from deciding.decide(machine, inner, ladder, failure, step.failure.seq)
     return (yield from _act(machine, inner, inner, call, decision, step.failure.seq))
 
@@ -432,24 +356,50 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
             yield from commit(machine, inner, inner, call, Outcome())
             return _Settled(None)
         case "set":
-            return (yield from _corrected(machine, inner, call, answer["set"], review.request, failed))
+            fix = Fix("value", answer["set"], review.answer.review, topic=fixing.topic(machine, path))
+            return (yield from _corrected(machine, inner, call, fix, review.request, failed))
         case "reject":
             ladder = deciding.ladder_named(call.ladders, step.decision.source if step.decision else "")
             failure = Failure(step.failure.kind if step.failure else "error", "the proposal was rejected")
             decision = yield from deciding.decide(machine, inner, ladder, failure, failed)
             return (yield from _act(machine, inner, inner, call, decision, failed))
-    return _Turn(step.attempts + 1, failed, fix=answer.get("edit"), review=review.answer.review)
+        case "edit":
+            fix = Fix("prompt", answer["edit"], review.answer.review, topic=fixing.topic(machine, path))
+            return _Turn(step.attempts + 1, failed, fixes=(fix,))
+        case "fix":
+            fix = yield from fixing.chosen(machine, path, review, answer["fix"])
+            return (yield from _fixed(machine, inner, call, fix, review.request, failed))
+    return _Turn(step.attempts + 1, failed)
+
+
+def _fixed(
+    machine: Machine, inner: Scope, call: StepCall, fix: Fix, before: e.ReviewRequested, failed: int
+) -> Protocol[_Turn | _Settled]:
+    """Do what a suggestion says that a person chose."""
+    attempt = machine.state.steps[inner.path].attempts + 1
+    match fix.kind:
+        case "value":
+            return (yield from _corrected(machine, inner, call, fix, before, failed))
+        case "fallback":
+            return _Turn(attempt, failed, performer=fix.change["step"], fixes=(fix,))
+        case "rollback":
+            fixing.apply(machine, inner.path, attempt, fix)
+            target, why = fix.change["checkpoint"], "a suggestion that was approved"
+            raise machine.stop(Stop("rollback", why, target=target, by=before.review, failure=failed, step=inner.path))
+    return _Turn(attempt, failed, fixes=(fix,))
 
 
 def _corrected(
-    machine: Machine, inner: Scope, call: StepCall, changes: dict[str, Any], before: e.ReviewRequested, failed: int
+    machine: Machine, inner: Scope, call: StepCall, fix: Fix, before: e.ReviewRequested, failed: int
 ) -> Protocol[_Turn | _Settled]:
     """Apply a person's correction to the refused outcome; it commits only if every rule holds now."""
     evidence = yield Fetch(machine.state.id, failed)
-    outcome: Outcome = yield Correct(evidence["value"], changes)
+    outcome: Outcome = yield Correct(evidence["value"], fix.change)
     if outcome.failure is None:
-        outcome = yield from _validated(call, outcome, evidence["kind"])
+        outcome = yield from _validated(call, inner, outcome, evidence["kind"])
+    fixing.apply(machine, inner.path, inner.attempt, fix)
     if outcome.failure is None:
         yield from commit(machine, inner, inner, call, outcome, corrected=True)
         return _Settled(outcome.value)
-    raise (yield from deciding.ask_again(machine, inner, outcome.failure, before))
+    refused_at_first = Failure(evidence["kind"], evidence["message"], evidence=evidence)
+    raise (yield from asking.ask_again(machine, inner, outcome.failure, refused_at_first, before))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 import attrs
 
-from omium_core.model.body import Blob
+from omium_core.model.body import Blob, Reliance
+from omium_core.model.immutable import immutable
 
 __all__ = ["Batch", "BlobStore", "Commit", "ExecutionRow", "Journal", "JournalRow", "StatusChange"]
 
 
-@attrs.frozen
+@immutable
 class StatusChange:
     """What an execution's row says from this append on. None leaves a field as it is, but for `ended`: not ended."""
 
@@ -23,7 +24,7 @@ class StatusChange:
     ended: float | None = None
 
 
-@attrs.frozen
+@immutable
 class Batch:
     """Events of one execution that are appended together or not at all.
 
@@ -31,7 +32,7 @@ class Batch:
     source's. `headers` are the events' headers, each one line of JSON; `bodies` are their stored bodies in the same
     order, concatenated. `digest` is the chain's hash after the last event, in hex. `expected_epoch` is the epoch that
     the execution MUST have in the store (0 for one that is not there yet), `epoch` the one it has afterwards.
-    `previous` is the chain's hash that the store MUST have before the first event; None where it need not be compared.
+    `previous` is the hash that the chain MUST have before the first event, or None; `reliances` are for `Upkeep.prune`.
     """
 
     execution: str
@@ -44,6 +45,7 @@ class Batch:
     blobs: tuple[Blob, ...] = ()
     change: StatusChange | None = None
     previous: str | None = None
+    reliances: tuple[Reliance, ...] = ()
 
 
 @attrs.frozen
@@ -108,8 +110,8 @@ class Journal(Protocol):
     def row(self, execution: str, seq: int) -> JournalRow | None:
         """Give the append that holds event `seq`, with its bodies."""
 
-    def blob(self, digest: str) -> bytes | None:
-        """Give the blob's bytes; None when the store does not have it. The caller checks the digest."""
+    def blobs(self, digests: Collection[str]) -> dict[str, bytes]:
+        """Give the bytes of those of the blobs that the store has, by digest. The caller checks the digests."""
 
     def execution(self, execution: str) -> ExecutionRow | None:
         """Give the row of the execution with exactly this id."""
@@ -118,6 +120,9 @@ class Journal(Protocol):
         self, *, prefix: str = "", status: str | None = None, workflow: str | None = None, limit: int = 100
     ) -> list[ExecutionRow]:
         """Give executions, newest first."""
+
+    def mentions(self, topic: str, *, limit: int = 100) -> list[tuple[str, str]]:
+        """Give execution and header of the events whose header has this `topic`, those committed last first."""
 
     def runner(self) -> str:
         """Give the name of this process's runner; from now on its lease is kept until `close` or the process's end."""

@@ -16,13 +16,14 @@ import base64
 import enum
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 import attrs
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
-from omium_core.errors import OmiumError, UnknownType, Unstorable, UsageError
+from omium_core.errors import OmiumError, StoreError, UnknownType, Unstorable, UsageError
 from omium_core.journal.canon import canonical
 from omium_core.journal.forms import (
     DEPTH_MAX,
@@ -41,7 +42,7 @@ from omium_core.journal.forms import (
 )
 from omium_core.journal.tree import INLINE_BYTES, RAW, Memory, Reader, Splitter, Squeezer, array
 from omium_core.journal.types import Kind, Record, Types, kind_of, name_of, record_of
-from omium_core.model.body import Body
+from omium_core.model.body import Blob, Body, Reliance
 
 __all__ = ["Codec", "ExtraCodec"]
 
@@ -112,11 +113,23 @@ class Codec:
                 return Body(data, hashlib.sha256(data).hexdigest())
             if len(packed) > VALUE_BYTES_MAX:
                 raise Refused(f"it has more than {VALUE_BYTES_MAX} bytes; store it elsewhere and keep its name")
+            # Read BEFORE anything is looked up: what is known of a later generation holds for this one as well.
+            generation = self._memory.generation
             splitter = Splitter(packing.pack_unchecked, self._take_apart, self._memory, self._squeezer)
             data = self._squeezer.wrap(splitter.split(value, packed), INLINE_BYTES)
         except (Refused, RecursionError) as refusal:
             raise self._explain(value, refusal) from refusal.__cause__
-        return Body(data, hashlib.sha256(data).hexdigest(), tuple(splitter.blobs.values()))
+        digest = hashlib.sha256(data).hexdigest()
+        reliance = Reliance(generation, partial(self._again, value, digest))
+        return Body(data, digest, tuple(splitter.blobs.values()), reliance=reliance)
+
+    def _again(self, value: Any, digest: str, generation: int) -> tuple[Blob, ...]:
+        """Give the blobs below a body that are not known to be durable in a generation of the store."""
+        self._memory.forget(generation)
+        body = self.seal(value)
+        if body.digest != digest:
+            raise StoreError("a value was changed while it was being stored and blobs of it were pruned; resume it")
+        return body.blobs
 
     def open(self, data: bytes, fetch: Callable[[str], bytes]) -> Any:
         """Give the value of a body, of the same types; `fetch` gives a blob's stored bytes, its digest checked.
@@ -140,9 +153,12 @@ class Codec:
         packed, storable = canonical(value, self.parts_of)
         return hashlib.sha256(packed).hexdigest(), storable and len(packed) <= VALUE_BYTES_MAX
 
-    def stored(self, digests: Iterable[str]) -> None:
-        """Be told that blobs are durable, ALL those of a body at once; later bodies leave them out."""
-        self._memory.stored(digests)
+    def stored(self, digests: Iterable[str], generation: int | None = None) -> None:
+        """Be told that blobs are durable, ALL those of a body at once; later bodies leave them out.
+
+        `generation` is the one that the body was sealed in.
+        """
+        self._memory.stored(digests, generation)
 
     def forget(self) -> None:
         """Take no blob for durable any more; call it BEFORE blobs are removed, and after a store failed."""
@@ -296,6 +312,7 @@ class _Packing:
 
     _parts_of: Callable[[Any], tuple[int, Any]]
     _depth: int = 0
+    _surrogates: bool = False
 
     def pack(self, value: Any) -> bytes:
         """Give the packed value; raise `Refused` for what would not come back as it is."""
@@ -307,7 +324,11 @@ class _Packing:
     def pack_unchecked(self, value: Any) -> bytes:
         """Give the packed value of what `pack` has taken before."""
         try:
-            packed: bytes = packer(self._default).pack(value)
+            packed: bytes = packer(self._default, surrogates=self._surrogates).pack(value)
+        except UnicodeEncodeError:
+            # It is remembered, because what is around this part is packed anew as well.
+            self._surrogates = True
+            return self.pack_unchecked(value)
         except (ValueError, OverflowError) as error:
             # msgpack's own limits; it has no types for them.
             reason = "it is nested too deep" if "recursion" in str(error) else f"it is too large: {error}"

@@ -105,9 +105,13 @@ def forms() -> list[Form]:
     return [*_STANDARD.values(), _ZONEINFO, _PYDANTIC_ZONE, _NDARRAY, _NUMPY_SCALAR]
 
 
-def packer(default: Callable[[Any], Any]) -> Any:
-    """Give a packer that takes no subclass for its base, and text with lone surrogates; `default` is given the rest."""
-    return msgpack.Packer(default=default, strict_types=True, unicode_errors="surrogatepass")
+def packer(default: Callable[[Any], Any], *, surrogates: bool = True) -> Any:
+    """Give a packer that takes no subclass for its base; `default` is given what msgpack does not know.
+
+    One that takes text with lone surrogates is slower with every text; without, it raises `UnicodeEncodeError`.
+    """
+    errors = "surrogatepass" if surrogates else None
+    return msgpack.Packer(default=default, strict_types=True, unicode_errors=errors)
 
 
 def _same(parts: Any) -> Any:

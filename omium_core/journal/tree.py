@@ -23,7 +23,7 @@ import zstandard
 from omium_core.errors import Corrupted, OmiumError
 from omium_core.model.body import Blob
 
-__all__ = ["ListNode", "Memory", "Reader", "Splitter", "Squeezer", "array", "references"]
+__all__ = ["ListNode", "Memory", "Reader", "Splitter", "Squeezer", "array", "expanded", "references"]
 
 INLINE_BYTES: Final = 16 * 1024
 """A value whose packed form is not larger stays in one piece."""
@@ -133,9 +133,12 @@ _SQUEEZER: Final = Squeezer()
 class Memory:
     """Which packed parts became which blobs, and which blobs are durable. Bounded; safe to use from many threads.
 
+    `generation` is the store's as it was last heard of: it rises when blobs are removed from the store.
+
     INVARIANT: a durable blob's own references are durable, since a store commits a body's blobs together.
     """
 
+    generation: int = attrs.field(default=0, init=False)
     _digests: OrderedDict[bytes, bytes] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _durable: OrderedDict[bytes, None] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
@@ -157,17 +160,22 @@ class Memory:
             if len(self._digests) > MEMORY_BLOBS_MAX:
                 self._digests.popitem(last=False)
 
-    def stored(self, digests: Iterable[str]) -> None:
-        """Remember that these blobs are durable."""
+    def stored(self, digests: Iterable[str], generation: int | None = None) -> None:
+        """Remember that these blobs are durable, unless that was said of another generation of the store."""
         with self._lock:
+            if generation not in (None, self.generation):
+                return
             for digest in digests:
                 self._durable[bytes.fromhex(digest)] = None
             while len(self._durable) > MEMORY_BLOBS_MAX:
                 self._durable.popitem(last=False)
 
-    def forget(self) -> None:
-        """Take nothing for durable any more."""
+    def forget(self, generation: int | None = None) -> None:
+        """Take nothing for durable any more; nothing is forgotten twice for one generation of the store."""
         with self._lock:
+            if generation is not None and generation <= self.generation:
+                return
+            self.generation = generation or self.generation
             self._digests.clear()
             self._durable.clear()
 
@@ -371,6 +379,11 @@ class Reader:
         pairs = zip(flat[::2], flat[1::2], strict=True)
         hook = self._hooks.get("object_pairs_hook")
         return hook(list(pairs)) if hook else dict(pairs)
+
+
+def expanded(data: bytes) -> bytes:
+    """Give the stored form of the same payload that is not compressed; raise `Corrupted` for what nobody wrote."""
+    return data if data[:1] == RAW else RAW + _SQUEEZER.unwrap(data)
 
 
 def references(data: bytes) -> list[str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -17,45 +19,79 @@ from omium_core.errors import Corrupted
 from omium_core.interfaces.checkpoint import JournalRow
 from omium_core.model.events import EVENT_TYPES, Event
 
-__all__ = ["GENESIS", "body_of", "header_of", "link", "read_row", "split_bodies"]
+__all__ = ["GENESIS", "body_of", "header_of", "link", "read_header", "read_row", "split_bodies"]
 
 GENESIS = hashlib.sha256(b"omium journal 1").hexdigest()
 """What the first event of a chain follows."""
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-_MISSING: Any = object()
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_COMMON = ("body", "digest", "size", "seq", "epoch", "at")
 
 
-def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-    """Return the header's fields with their defaults; a field that has its default is not written."""
-    return tuple(
-        (one.name, one.default if not isinstance(one.default, attrs.Factory) else _MISSING)  # type: ignore[arg-type]  # attrs types it as a function
-        for one in attrs.fields(kind)
-        if one.name not in ("body", "digest", "size", "seq", "epoch", "at")
-    )
+@attrs.frozen
+class _Form:
+    """How the header of one kind of event is written: the texts that it always has, then what has another value.
+
+    A field that has its default is not written. Most events have all of theirs, so that is found out at once.
+    """
+
+    opening: str
+    texts: Callable[[Event], tuple[str, ...]]
+    names: tuple[str, ...]
+    defaults: tuple[Any, ...]
+    others: Callable[[Event], tuple[Any, ...]]
+    tuples: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kind: type[Event]) -> _Form:
+        """Return the form of a kind of event."""
+        own = [one for one in attrs.fields(kind) if one.name not in _COMMON]
+        texts = [one.name for one in own if one.default is attrs.NOTHING and one.type == "str"]
+        others = [one for one in own if one.name not in texts]
+        return cls(
+            f'{{"type":"{kind.__name__}","seq":%d,"epoch":%d,"at":%r' + "".join(f',"{name}":%s' for name in texts),
+            _values_of(texts),
+            tuple(one.name for one in others),
+            tuple(one.default for one in others),
+            _values_of([one.name for one in others]),
+            tuple(one.name for one in own if one.type == "tuple[str, ...]"),
+        )
 
 
-_HEADER_FIELDS = {name: _fields(kind) for name, kind in EVENT_TYPES.items()}
-_TUPLES = {
-    name: tuple(one.name for one in attrs.fields(kind) if one.type == "tuple[str, ...]")
-    for name, kind in EVENT_TYPES.items()
-}
+def _values_of(names: list[str]) -> Callable[[Event], tuple[Any, ...]]:
+    """Return what gives the values of fields."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    # Of a single one `attrgetter` gives no tuple, and of none it is not there.
+    single = attrgetter(*names) if names else None
+    return lambda event: (single(event),) if single is not None else ()
+
+
+_FORMS = {name: _Form.of(kind) for name, kind in EVENT_TYPES.items()}
 
 
 def header_of(event: Event) -> str:
     """Return the event's header as it is stored."""
-    name = type(event).__name__
-    header: dict[str, Any] = {"type": name, "seq": event.seq, "epoch": event.epoch, "at": event.at}
-    for field, default in _HEADER_FIELDS[name]:
-        value = getattr(event, field)
-        if value != default:
-            header[field] = value
+    form = _FORMS[type(event).__name__]
+    header = form.opening % (event.seq, event.epoch, event.at, *map(_json, form.texts(event)))
+    others = form.others(event)
+    if others != form.defaults:
+        for name, value, default in zip(form.names, others, form.defaults, strict=True):
+            if value != default:
+                header += f',"{name}":{_json(value)}'
     if event.digest is not None:
-        header["body"], header["size"] = event.digest, event.size
+        header += f',"body":"{event.digest}","size":{event.size}'
         if event.body is not None and event.body.key_id is not None:
-            header["key_id"] = event.body.key_id
-    return _ENCODE(header)
+            header += f',"key_id":{_json(event.body.key_id)}'
+    return header + "}"
+
+
+def _json(value: Any) -> str:
+    # The encoder comes to the same for all of them, in a longer way.
+    if type(value) is str:
+        return encode_basestring(value)
+    return str(value) if type(value) is int else _ENCODE(value)
 
 
 def link(previous: str, header: str, body_digest: str | None) -> str:
@@ -67,6 +103,11 @@ def link(previous: str, header: str, body_digest: str | None) -> str:
 def read_row(row: JournalRow) -> list[Event]:
     """Return the events of a stored append, without their bodies."""
     return [_event(row, header) for header in row.headers]
+
+
+def read_header(execution: str, header: str) -> Event:
+    """Return the event that a header tells of by itself, without its body."""
+    return _event(JournalRow(execution, 0, 0, (header,), None, ""), header)
 
 
 def split_bodies(row: JournalRow, events: Sequence[Event]) -> dict[int, bytes]:
@@ -99,7 +140,7 @@ def _event(row: JournalRow, header: str) -> Event:
         if digest is not None and not _DIGEST.fullmatch(digest):
             raise ValueError(digest)
         fields.pop("key_id", None)
-        for field in _TUPLES[name]:
+        for field in _FORMS[name].tuples:
             if field in fields:
                 fields[field] = tuple(fields[field])
         return EVENT_TYPES[name](**fields)

@@ -11,10 +11,13 @@ from typing import Any, TypeAlias
 import attrs
 
 from omium_core.model.body import Body
+from omium_core.model.immutable import immutable
 
 __all__ = [
     "EVENT_TYPES",
+    "ChannelTold",
     "CheckpointCommitted",
+    "CircuitChanged",
     "CompensationFailed",
     "EffectClaimed",
     "EffectCompensated",
@@ -29,9 +32,11 @@ __all__ = [
     "ExecutionResumed",
     "ExecutionStarted",
     "FixApplied",
+    "FixRevoked",
     "Forked",
     "PluginFailed",
     "PolicyViolated",
+    "Pruned",
     "RecoveryDecided",
     "ReviewDecided",
     "ReviewRequested",
@@ -40,10 +45,11 @@ __all__ = [
     "StepCompleted",
     "StepFailed",
     "StepStarted",
+    "SuggestionMade",
 ]
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class _Event:
     """What all events have. `seq` counts from 1 in an execution, `at` is seconds since the epoch, UTC.
 
@@ -58,7 +64,7 @@ class _Event:
     at: float = 0.0
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class ExecutionStarted(_Event):
     """The first event. Body: `{"arguments": {name: value}}`."""
 
@@ -68,7 +74,7 @@ class ExecutionStarted(_Event):
     runner: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class Forked(_Event):
     """The first event of an execution that starts from a checkpoint of another; the chain goes on from that one's."""
 
@@ -79,7 +85,7 @@ class Forked(_Event):
     source_seq: int
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class StepStarted(_Event):
     """An attempt begins; it is told the violations of the `StepFailed` with seq `told`.
 
@@ -101,7 +107,7 @@ class StepStarted(_Event):
     initial: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class StepCompleted(_Event):
     """The outcome held. Body: the value. `unowned` effects of earlier attempts stand without an owner."""
 
@@ -114,11 +120,12 @@ class StepCompleted(_Event):
     dropped: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class StepFailed(_Event):
     """An attempt failed. `final`: the failure is the step's outcome and reaches the workflow.
 
-    Body: `{"message", "error", "violations", "value"}`; `value` is the outcome that a rule refused, when it is known.
+    Body: `{"message", "error", "violations", "value", "diagnosis"}`; `value` is the outcome that a rule refused, when
+    it is known. `fingerprint` is what the failure catalog knows it by.
     """
 
     step: str
@@ -126,9 +133,10 @@ class StepFailed(_Event):
     kind: str
     where: str | None = None
     final: bool = False
+    fingerprint: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class PolicyViolated(_Event):
     """A rule was broken. Body: `{"message", "values"}`."""
 
@@ -138,7 +146,7 @@ class PolicyViolated(_Event):
     where: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class CheckpointCommitted(_Event):
     """A validated state; `root` is the Merkle root of the whole of it.
 
@@ -155,7 +163,7 @@ class CheckpointCommitted(_Event):
     dropped: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class EffectIntended(_Event):
     """An effect that is not a read is about to be performed; durable BEFORE it is. Body: `{"arguments"}`."""
 
@@ -176,7 +184,7 @@ class EffectIntended(_Event):
     credentials: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class EffectDone(_Event):
     """An effect happened. Body of a read: `{"arguments", "value"}`; of any other: the value."""
 
@@ -190,11 +198,12 @@ class EffectDone(_Event):
     model: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class EffectFailed(_Event):
     """An effect raised. `definite`: it certainly did not happen, else it is unresolved. Body: the evidence.
 
-    Without a body it was stopped before it was performed, and its caller saw nothing.
+    Without a body it was stopped before it was performed, and its caller saw nothing. `refused`: its circuit was open,
+    so nobody was asked. `topic` is that of its circuit, where it has one.
     """
 
     effect: str
@@ -205,9 +214,26 @@ class EffectFailed(_Event):
     definite: bool
     slot: str = ""
     arguments: str = ""
+    refused: bool = False
+    topic: str = ""
 
 
 @attrs.frozen(kw_only=True)
+class CircuitChanged(_Event):
+    """The circuit of an effect is `open`, `half_open` while one call tries it, or `closed` again; for all executions.
+
+    `failures` in its window opened it.
+    """
+
+    name: str
+    state: str
+    step: str
+    attempt: int
+    failures: int = 0
+    topic: str = ""
+
+
+@immutable(kw_only=True)
 class EffectClaimed(_Event):
     """A standing effect answers a later request for the same, `within` a transaction it is one of its effects."""
 
@@ -218,7 +244,7 @@ class EffectClaimed(_Event):
     within: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class EffectResolved(_Event):
     """What became of an unresolved effect, and who says so (`check`, `sent again`, or a person). Body: the value."""
 
@@ -227,7 +253,7 @@ class EffectResolved(_Event):
     by: str
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class EffectCompensated(_Event):
     """An effect was undone in meaning."""
 
@@ -235,7 +261,7 @@ class EffectCompensated(_Event):
     key: str
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class CompensationFailed(_Event):
     """An effect could not be undone, this time or (`final`) for good. Body: `{"message", "error"}`."""
 
@@ -245,7 +271,7 @@ class CompensationFailed(_Event):
     final: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class RecoveryDecided(_Event):
     """What is done about a failure: which rung of which ladder, with the values that were used."""
 
@@ -261,7 +287,7 @@ class RecoveryDecided(_Event):
     values: dict[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class RolledBack(_Event):
     """The head goes back; from here on an older runner can append nothing. `failure` is the seq of what led to it."""
 
@@ -272,7 +298,7 @@ class RolledBack(_Event):
     failure: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class RollbackFinished(_Event):
     """Everything behind the new head is compensated, or named in `standing`."""
 
@@ -281,7 +307,24 @@ class RollbackFinished(_Event):
     standing: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
+class SuggestionMade(_Event):
+    """A fix is proposed for a failed step, as number `number` of the question that follows.
+
+    `worked` of `tried` fixes of this kind did for failures with this fingerprint, when it was made. Body:
+    `{"label", "change", "evidence"}`.
+    """
+
+    step: str
+    attempt: int
+    number: int
+    kind: str
+    fingerprint: str
+    worked: int = 0
+    tried: int = 0
+
+
+@immutable(kw_only=True)
 class ReviewRequested(_Event):
     """A person must decide. Body: `{"question", "choices": [{"action", "label"}], "evidence"}`."""
 
@@ -296,42 +339,67 @@ class ReviewRequested(_Event):
     deadline: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class ReviewDecided(_Event):
-    """What a person decided. Body: `{"edit", "set", "value"}`."""
+    """What a person decided. Body: `{"edit", "set", "value", "fix"}`.
+
+    `always` is the place of a step, in the workflow whose fixes have this `topic`: the advice also reaches that step in
+    later executions. `fingerprint` is the failure's that it is for.
+    """
 
     review: str
     action: str
     by: str
     reason: str
     head: str
+    always: str = ""
+    fingerprint: str = ""
+    topic: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class FixApplied(_Event):
-    """An approved fix reaches an attempt. Body: the fix."""
+    """An approved fix reaches an attempt, or (`kind` is `value`) the outcome that it produced. Body: the fix.
+
+    `origin` is the execution whose review approved it, where that is another one. `topic` is that of the failure which
+    it is for, under which the catalog finds it.
+    """
 
     step: str
     attempt: int
     review: str
+    kind: str = "prompt"
+    origin: str = ""
+    topic: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
+class FixRevoked(_Event):
+    """A fix that was approved for always reaches no later execution any more."""
+
+    review: str
+    by: str
+    reason: str
+    topic: str = ""
+
+
+@immutable(kw_only=True)
 class ExecutionPaused(_Event):
-    """No process has the execution until somebody resumes it."""
+    """No process has the execution until somebody resumes it. `by` is who stopped it from outside of its runner."""
 
     reason: str
     review: str | None = None
+    by: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class ExecutionResumed(_Event):
     """A runner took the execution over; from here on the one before can append nothing."""
 
     runner: str
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class ExecutionCompleted(_Event):
     """The workflow returned. Body: its value."""
 
@@ -339,15 +407,34 @@ class ExecutionCompleted(_Event):
     unresolved: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
 class ExecutionHalted(_Event):
-    """The execution was stopped for good; everything is kept."""
+    """The execution was stopped for good; everything is kept. `by` is who stopped it from outside of its runner."""
 
     reason: str
     step: str | None = None
+    by: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@immutable(kw_only=True)
+class Pruned(_Event):
+    """The bodies of the events up to and with `until` are gone; their headers stay, so the chain still verifies."""
+
+    until: int
+    by: str
+    reason: str = ""
+
+
+@immutable(kw_only=True)
+class ChannelTold(_Event):
+    """A channel was told of the event with seq `about`."""
+
+    channel: str
+    about: int
+    attempts: int = 1
+
+
+@immutable(kw_only=True)
 class PluginFailed(_Event):
     """A plugin raised; the workflow went on without it."""
 
@@ -367,6 +454,7 @@ Event: TypeAlias = (
     | EffectIntended
     | EffectDone
     | EffectFailed
+    | CircuitChanged
     | EffectClaimed
     | EffectResolved
     | EffectCompensated
@@ -374,14 +462,18 @@ Event: TypeAlias = (
     | RecoveryDecided
     | RolledBack
     | RollbackFinished
+    | SuggestionMade
     | ReviewRequested
     | ReviewDecided
     | FixApplied
+    | FixRevoked
     | ExecutionPaused
     | ExecutionResumed
     | ExecutionCompleted
     | ExecutionHalted
     | PluginFailed
+    | Pruned
+    | ChannelTold
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__args__}

@@ -24,6 +24,8 @@ KINDS = (
     "handoff_rejected",
     "replay_diverged",
     "crashed",
+    "loop",
+    "circuit_open",
     "effect_conflict",
     "effect_unresolved",
     "error",
@@ -38,7 +40,8 @@ UNSWALLOWABLE = frozenset({"replay_diverged", "effect_conflict", "effect_unresol
 class Violation:
     """A broken rule: its name, what it says in words, where it stands (`file:line`), and the values that broke it.
 
-    `hallucinated`: the rule itself said that a model made something up.
+    `hallucinated`: the rule itself said that a model made something up. `kind` is the failure kind that it means, where
+    that is another one than `violation`. `at` is the path of the value that broke it, `suggest` one that would hold.
     """
 
     rule: str
@@ -46,10 +49,14 @@ class Violation:
     where: str | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
     hallucinated: bool = False
+    kind: str = ""
+    at: str = ""
+    suggest: Any = None
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data for a journal body."""
-        return {"rule": self.rule, "message": self.message, "where": self.where, "values": dict(self.values)}
+        data = {"rule": self.rule, "message": self.message, "where": self.where, "values": dict(self.values)}
+        return {**data, "at": self.at, "suggest": self.suggest} if self.at or self.suggest is not None else data
 
 
 @attrs.frozen

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-import attrs
+from omium_core.model.immutable import immutable
 
 __all__ = ["EMPTY_ROOT", "MerkleMap"]
 
@@ -22,7 +22,7 @@ _NOBODY = b"\0" * 32
 EMPTY_ROOT = _sha256(b"omium empty map").hexdigest()
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class _Leaf(Generic[V]):
     place: bytes
     key: str
@@ -30,16 +30,18 @@ class _Leaf(Generic[V]):
     hash: bytes
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class _Fork(Generic[V]):
     children: list[_Leaf[V] | _Fork[V] | None]
+    hashes: bytes
     hash: bytes
 
 
 _Node = _Leaf[V] | _Fork[V]
+_EMPTY: _Fork[Any] = _Fork([None] * 16, _NOBODY * 16, b"")
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class MerkleMap(Generic[V]):
     """An immutable map from text to a value with a content digest (hex)."""
 
@@ -92,15 +94,11 @@ def _branch(place: bytes, depth: int) -> int:
 def _insert(node: _Node[V] | None, leaf: _Leaf[V], depth: int) -> _Node[V]:
     if node is None or (isinstance(node, _Leaf) and node.key == leaf.key):
         return leaf
-    children: list[_Node[V] | None]
     if isinstance(node, _Leaf):
-        children = [None] * 16
-        children[_branch(node.place, depth)] = node
-    else:
-        children = node.children.copy()
+        branch = _branch(node.place, depth)
+        node = _with_child(_EMPTY, branch, node)
     branch = _branch(leaf.place, depth)
-    children[branch] = _insert(children[branch], leaf, depth + 1)
-    return _fork(children)
+    return _with_child(node, branch, _insert(node.children[branch], leaf, depth + 1))
 
 
 def _remove(node: _Node[V] | None, place: bytes, key: str, depth: int) -> _Node[V] | None:
@@ -108,14 +106,15 @@ def _remove(node: _Node[V] | None, place: bytes, key: str, depth: int) -> _Node[
         return None
     if isinstance(node, _Leaf):
         return None if node.key == key else node
-    children = node.children.copy()
     branch = _branch(place, depth)
-    children[branch] = _remove(children[branch], place, key, depth + 1)
-    left = [child for child in children if child is not None]
+    fork = _with_child(node, branch, _remove(node.children[branch], place, key, depth + 1))
+    left = [child for child in fork.children if child is not None]
     # A fork above a single leaf would make the hash depend on what was removed before.
-    return left[0] if len(left) == 1 and isinstance(left[0], _Leaf) else _fork(children)
+    return left[0] if len(left) == 1 and isinstance(left[0], _Leaf) else fork
 
 
-def _fork(children: list[_Node[V] | None]) -> _Fork[V]:
-    content = b"".join([_NOBODY if child is None else child.hash for child in children])
-    return _Fork(children, _sha256(content).digest())
+def _with_child(fork: _Fork[V], branch: int, child: _Node[V] | None) -> _Fork[V]:
+    children, at = fork.children.copy(), 32 * branch
+    children[branch] = child
+    hashes = fork.hashes[:at] + (_NOBODY if child is None else child.hash) + fork.hashes[at + 32 :]
+    return _Fork(children, hashes, _sha256(hashes).digest())

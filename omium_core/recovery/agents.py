@@ -10,6 +10,7 @@ import attrs
 
 from omium_core.errors import UsageError
 from omium_core.recovery.ladders import (
+    Apply,
     Backoff,
     Fallback,
     Halt,
@@ -26,7 +27,17 @@ from omium_core.recovery.ladders import (
 __all__ = ["AgentConfig", "ConfigAttribute", "config_of", "ladder_of"]
 
 RETRIES_DEFAULT = 3
-ON_FAILURE = ("retry", "rollback", "pause", "pause_and_notify", "notify", "skip", "halt", "fallback:STEP")
+ON_FAILURE = (
+    "retry",
+    "rollback",
+    "pause",
+    "pause_and_notify",
+    "notify",
+    "skip",
+    "halt",
+    "fallback:STEP",
+    "apply:STRATEGY",
+)
 _OWN = "_omium_config"
 
 
@@ -53,9 +64,10 @@ def _check_backoff(_: Any, field: Any, given: Any) -> None:
 class AgentConfig:
     """What happens when an agent's step fails, once `max_retries` further attempts are spent.
 
-    `on_failure` is one of `retry`, `rollback`, `pause`, `pause_and_notify`, `notify`, `skip`, `halt`, `fallback:STEP`.
-    `retry_backoff` is written like `exponential(1s, 10s)`. `state` names attributes of the instance that are saved with
-    each checkpoint and put back before every attempt. None means: as the class says, else the default.
+    `on_failure` is one of `retry`, `rollback`, `pause`, `pause_and_notify`, `notify`, `skip`, `halt`, `fallback:STEP`,
+    and `apply:STRATEGY` for one of a plugin. `retry_backoff` is written like `exponential(1s, 10s)`. `state` names
+    attributes of the instance that are saved with each checkpoint and put back before every attempt. None means: as the
+    class says, else the default.
     """
 
     max_retries: int | None = attrs.field(default=None, validator=_check_retries)
@@ -158,6 +170,8 @@ def _after(on_failure: str | None) -> tuple[Rung, ...]:
             return (Skip(),)
         case ["fallback", step] if step:
             return Fallback(step), Halt()
+        case ["apply", strategy] if strategy:
+            return Apply(strategy), Halt()
     raise UsageError(f"`on_failure` cannot be `{on_failure}`; it is one of {', '.join(ON_FAILURE)}")
 
 

@@ -72,7 +72,9 @@ def violation_of(error: BaseException, rule: str | None = None) -> Violation:
     """Return the violation that a broken assertion or condition is."""
     where = where_of(error)
     hallucinated = isinstance(error, Hallucination)
-    return Violation(rule or (where or type(error).__name__), _text(error), where, hallucinated=hallucinated)
+    name = rule or (where or type(error).__name__)
+    at, suggest = (error.at, error.suggest) if isinstance(error, ConditionFailed) else ("", None)
+    return Violation(name, _text(error), where, hallucinated=hallucinated, at=at, suggest=suggest)
 
 
 def where_of(error: BaseException) -> str | None:

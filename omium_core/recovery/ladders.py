@@ -13,6 +13,7 @@ from omium_core.errors import UsageError
 from omium_core.model.failure import UNSWALLOWABLE
 
 __all__ = [
+    "Apply",
     "AtMost",
     "Backoff",
     "Compensate",
@@ -167,6 +168,32 @@ class Pause:
     )
 
 
+def _times(of: object, field: attrs.Attribute[int], value: object) -> None:
+    _whole(of, field, value)
+    if value == 0:
+        raise _refuse(of, field.name, value, "a whole number, 1 or more")
+
+
+def _plain(of: object, field: attrs.Attribute[Mapping[str, object]], value: object) -> None:
+    plain = isinstance(value, Mapping) and all(
+        isinstance(name, str) and isinstance(one, str | int | float | bool) for name, one in value.items()
+    )
+    if not plain:
+        raise _refuse(of, field.name, value, "names with texts, numbers, true or false")
+
+
+@attrs.frozen
+class Apply:
+    """Let a plugin's strategy decide, at most `times`; where it does not, the next rung is taken.
+
+    `options` are the strategy's own.
+    """
+
+    strategy: str = attrs.field(validator=_named)
+    times: int = attrs.field(default=1, validator=_times)
+    options: Mapping[str, str | int | float | bool] = attrs.field(factory=dict, validator=_plain)
+
+
 @attrs.frozen
 class Skip:
     """Go on without an outcome."""
@@ -177,7 +204,7 @@ class Halt:
     """Stop for good."""
 
 
-Rung: TypeAlias = Retry | Rollback | Fallback | Compensate | Notify | Pause | Skip | Halt
+Rung: TypeAlias = Retry | Rollback | Fallback | Compensate | Notify | Apply | Pause | Skip | Halt
 
 _TERMINAL = (Skip, Halt)
 
@@ -234,16 +261,24 @@ class Ladder:
             return kind not in UNSWALLOWABLE
         return kind in kinds or ("any" in kinds and kind not in UNSWALLOWABLE)
 
-    def next_rung(self, used: Mapping[tuple[str, int], int]) -> int | None:
-        """Return the index of the rung to take, given how often each was taken; None when the ladder is used up."""
+    @property
+    def decisions_max(self) -> int:
+        """How many decisions can come from it."""
+        return sum(map(_uses, self.recovery.rungs))
+
+    def next_rung(self, used: Mapping[tuple[str, int], int], beyond: int = -1) -> int | None:
+        """Return the index of the rung to take, given how often each was taken; None when the ladder is used up.
+
+        Rungs up to `beyond` are passed over: they were asked and had no answer.
+        """
         taken = [used.get((self.source, index), 0) for index in range(len(self.recovery.rungs))]
         # A rung behind the last one taken is over, even if it had tries left.
         first = max((index for index, count in enumerate(taken) if count), default=0)
-        for index in range(first, len(taken)):
+        for index in range(max(first, beyond + 1), len(taken)):
             if taken[index] < _uses(self.recovery.rungs[index]):
                 return index
         return None
 
 
 def _uses(rung: Rung) -> int:
-    return rung.times if isinstance(rung, Retry) else 1
+    return rung.times if isinstance(rung, Retry | Apply) else 1

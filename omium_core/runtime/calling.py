@@ -14,16 +14,18 @@ from omium_core.errors import Unstorable, UsageError
 from omium_core.journal.codec import Codec
 from omium_core.model.body import Body
 from omium_core.model.effect import READ
+from omium_core.model.immutable import immutable
 from omium_core.recovery.agents import AgentConfig, config_of, ladder_of
 from omium_core.recovery.ladders import Halt, Ladder, Pause, Recovery, Rollback
 from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
+from omium_core.runtime.noting import note_call
 
 __all__ = ["RollbackOn", "Target", "describe", "effect_call", "step_call"]
 
 DETECTED = "_detected"
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class Target:
     """A function with the arguments of one call. `instance` is the agent it is a method of."""
 
@@ -75,8 +77,13 @@ def step_call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     outer: tuple[Ladder, ...],
+    *,
+    detected: bool = False,
 ) -> StepCall:
-    """Return a step's call as the engine takes it. `outer` are the workflow's ladders, which come last."""
+    """Return a step's call as the engine takes it. `outer` are the workflow's ladders, which come last.
+
+    `detected` says that there are detectors for every step, whether it has rules of its own or not.
+    """
     instance = args[0] if declaration.arguments.method else None
     args = args[1:] if declaration.arguments.method else args
     config = config_of(instance) if instance is not None else None
@@ -96,7 +103,7 @@ def step_call(
         body,
         agent,
         _ladders(declaration, config, agent, outer),
-        bool(declaration.ensures),
+        detected or bool(declaration.ensures),
         bool(saved),
         effect,
     )
@@ -112,7 +119,11 @@ def effect_call(
     performed: bool = True,
 ) -> EffectCall:
     """Return an effect's call as the engine takes it; `performed=False` for a transaction, whose body is a step's."""
-    named = declaration.arguments.named(args, kwargs)
+    try:
+        named = declaration.arguments.named(args, kwargs)
+    except TypeError as error:
+        note_call(error, declaration, lambda: {"arguments": declaration.arguments.loosely(args, kwargs)})
+        raise
     digest, storable = codec.digest(named)
     content = {"arguments": named} if storable else _storable_part(codec, named)
     lineage = _key(declaration, args, kwargs) if declaration.key is not None else None
@@ -129,6 +140,7 @@ def effect_call(
         declaration.model,
         lambda: content,
         tuple(codec.digest(named[name])[0] for name in declaration.single_use if name in named),
+        declaration.breaker,
     )
 
 

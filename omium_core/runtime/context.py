@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from omium_core.engine.scope import Lane, Scope
+from omium_core.model.immutable import immutable
 
 if TYPE_CHECKING:
     from omium_core.model.effect import EffectRecord
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CURRENT", "Frame", "current_frame", "owner"]
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class Frame:
     """Where code stands: in which run, attempt and lane. `owner` is the task or thread that the lane belongs to.
 

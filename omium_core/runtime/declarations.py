@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
 from omium_core.errors import NotDone, UsageError
 from omium_core.model.effect import COMPENSABLE, IDEMPOTENT, IRREVERSIBLE, READ
+from omium_core.recovery.breakers import Breaker
 from omium_core.recovery.ladders import Recovery
 
 __all__ = [
     "Arguments",
     "EffectDeclaration",
     "Registry",
+    "Rule",
     "StepDeclaration",
     "WorkflowDeclaration",
     "check_name",
     "is_async",
 ]
+
+Rule: TypeAlias = Callable[[Any], Any] | str
+"""What must hold of an outcome: a function that is given it, or the name of a plugin's detector."""
 
 _FORBIDDEN = set('/#[]|@~"\\\n\r\t')
 
@@ -71,6 +76,10 @@ class Arguments:
             return dict(zip(self.names, args, strict=False))
         return dict(self.signature.bind(*args, **kwargs).arguments)
 
+    def loosely(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arguments by name that the signature does not take, as far as they have one."""
+        return {**dict(zip(self.signature.parameters, args, strict=False)), **kwargs}
+
     def call(self, named: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return named arguments as a call takes them."""
         bound = inspect.BoundArguments(self.signature, dict(named))
@@ -94,6 +103,8 @@ class EffectDeclaration:
     on_conflict: str | None = None
     model: str | None = None
     single_use: tuple[str, ...] = ()
+    breaker: Breaker | None = None
+    schema: Mapping[str, Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -119,7 +130,7 @@ class StepDeclaration:
     name: str
     fn: Callable[..., Any]
     arguments: Arguments
-    ensures: tuple[Callable[[Any], Any], ...] = ()
+    ensures: tuple[Rule, ...] = ()
     recovery: Recovery | None = None
     rollback_on: tuple[Any, ...] = ()
     transaction: EffectDeclaration | None = None

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -17,13 +17,18 @@ from omium_core.engine.commands import (
     Check,
     CheckReady,
     Command,
+    Consult,
     Correct,
+    Diagnose,
     Fetch,
     Jitter,
     NotifyChannel,
     Perform,
+    Recall,
     Resend,
     Restore,
+    Suggest,
+    Tell,
     Undo,
     Validate,
 )
@@ -41,16 +46,30 @@ from omium_core.errors import (
 )
 from omium_core.journal.codec import Codec
 from omium_core.model.effect import COMPENSABLE, EffectRecord
-from omium_core.model.failure import Failure, Violation
-from omium_core.recovery.detectors import classify, place_of, violation_of
+from omium_core.model.failure import Failure
+from omium_core.model.immutable import immutable
+from omium_core.recovery.detectors import classify
+from omium_core.runtime import telling
+from omium_core.runtime.consulting import consulted, violations_in
 from omium_core.runtime.context import CURRENT, Frame, Undoing, owner
 from omium_core.runtime.correcting import corrected
 from omium_core.runtime.declarations import EffectDeclaration, StepDeclaration
+from omium_core.runtime.noting import note_call
 
 if TYPE_CHECKING:
     from omium_core.runtime.run import Run
 
-__all__ = ["NOT_DONE", "Invocation", "compute", "finish_sync", "invocation", "is_ours", "messenger_in", "storable_by"]
+__all__ = [
+    "NOT_DONE",
+    "Invocation",
+    "Invoker",
+    "compute",
+    "finish_sync",
+    "invocation",
+    "is_ours",
+    "messenger_in",
+    "storable_by",
+]
 
 
 def is_ours(error: OmiumError) -> bool:
@@ -67,7 +86,7 @@ def finish_sync(value: Any) -> Any:
     return awaiting.result_of(value)
 
 
-@attrs.frozen(eq=False)
+@immutable(eq=False)
 class Invocation:
     """One call of user code: what to call, where it stands meanwhile, and what its end means."""
 
@@ -129,6 +148,10 @@ def invocation(run: Run, command: Attempt | Perform | Resend | Check | Undo) -> 
             return _undo(run, effect, key)
 
 
+Invoker: TypeAlias = "Callable[[Run, Attempt | Perform | Resend | Check | Undo], Invocation | None]"
+"""What makes the call of user code that a command asks for: `invocation`, or a scenario's script in its place."""
+
+
 def compute(run: Run, command: Command) -> Any:
     """Perform a command that calls no user code but rules, and waits for nothing."""
     match command:
@@ -136,17 +159,32 @@ def compute(run: Run, command: Command) -> Any:
             return run.store.value(execution, seq)
         case Restore(step, evidence):
             return _restore(run, step, evidence)
-        case Validate(call, outcome):
-            return _violations(call.declaration, outcome.value)
+        case Validate(call, outcome, scope):
+            return violations_in(run, call, outcome.value, scope)
         case Correct(value, changes):
             return _correct(run, value, changes)
         case CheckReady(outcomes, effects):
             return _ready(run, outcomes, effects)
         case Jitter():
             return run.store.clock.chance()
-        case NotifyChannel(channel, subject, message):
-            return run.hooks.notify(channel, subject, message)
+        case NotifyChannel() | Tell():
+            return telling.tell(run, command)
+        case Consult(strategy, case):
+            return consulted(run, strategy, case)
+        case Recall(topic, limit):
+            return run.store.mentions(topic, limit)
+        case Diagnose() | Suggest():
+            return _looked_into(run, command)
     raise AssertionError(f"`{type(command).__name__}` is the driver's")
+
+
+def _looked_into(run: Run, command: Diagnose | Suggest) -> Any:
+    # Executions in which nothing fails never import it.
+    from omium_core.runtime import diagnosing, suggesting
+
+    if isinstance(command, Diagnose):
+        return diagnosing.diagnosed(run, command)
+    return suggesting.suggested(run, command.step, command.failure, command.fingerprint, command.fallbacks)
 
 
 def _attempt(run: Run, command: Attempt) -> Invocation:
@@ -246,7 +284,11 @@ def _perform(run: Run, command: Perform) -> Invocation:
         except Unstorable as error:
             return _failed_effect(run, error, definite=False)
 
-    return Invocation(call.target, frame, succeeded, lambda error: _effect_error(run, call.declaration, error))
+    def failed(error: BaseException) -> Outcome:
+        note_call(messenger_in(error), call.declaration, call.request)
+        return _effect_error(run, call.declaration, error)
+
+    return Invocation(call.target, frame, succeeded, failed)
 
 
 def _resend(run: Run, effect: EffectRecord) -> Invocation | None:
@@ -349,21 +391,6 @@ def storable_by(codec: Codec) -> Callable[[Any], bool]:
         return True
 
     return storable
-
-
-def _violations(declaration: StepDeclaration, value: Any) -> tuple[Violation, ...]:
-    """Return what an outcome breaks; a rule that cannot be evaluated counts as broken."""
-    broken = []
-    for rule in declaration.ensures:
-        name = getattr(rule, "__name__", "ensures")
-        try:
-            held = rule(value)
-        except Exception as error:  # A rule that raises anything has not held.
-            broken.append(violation_of(error, name))
-        else:
-            if held is False:
-                broken.append(Violation(name, f"`{name}` does not hold", place_of(rule)))
-    return tuple(broken)
 
 
 def _restore(run: Run, step: str, evidence: dict[str, Any]) -> BaseException:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 
+from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError
 from omium_core.interfaces.checkpoint import Batch, Commit, Journal, StatusChange
 from omium_core.journal.wire import header_of, link
-from omium_core.model.body import Blob
 from omium_core.model.events import Event
 
 __all__ = ["Recorder"]
+
+# The fields of a `StatusChange`, which is only made when one of them changed.
+Row: TypeAlias = tuple[str, str, str, float, float | None]
 
 
 @attrs.define(eq=False)
@@ -26,55 +32,71 @@ class Recorder:
     execution: str
     digest: str
     epoch: int
-    stored: Callable[[list[str]], None]
+    stored: Callable[[list[str], int], None]
     track: Callable[[list[Event]], None] | None = None
-    row: StatusChange | None = None
+    row: Row | None = None
     last: Commit | None = None
+    _unlanded: deque[tuple[Commit, list[Event]]] = attrs.field(factory=deque, init=False)
 
-    def append(self, events: list[Event], row: StatusChange) -> Commit:
-        """Hand events to the journal; `row` is what the execution's row should say now."""
-        batch = self._batch(events, row)
+    def append(self, events: list[Event], state: ExecutionState) -> Commit:
+        """Hand events to the journal; `state` is what they lead to, which the execution's row says as well."""
+        batch = self._batch(events, (state.status, state.workflow, state.runner, state.started, state.ended))
         self.last = commit = self.journal.append(batch)
+        self._forget_landed()
+        self._unlanded.append((commit, events))
         if batch.blobs or self.track is not None:
             digests = [blob.digest for blob in batch.blobs]
-            commit.on_done(lambda: self._landed(commit, digests, events))
+            generation = min((one.generation for one in batch.reliances), default=0)
+            commit.on_done(lambda: self._landed(commit, digests, generation, events))
         return commit
 
-    def _batch(self, events: list[Event], row: StatusChange) -> Batch:
-        headers: list[str] = []
-        bodies: list[bytes] = []
-        blobs: list[Blob] = []
-        digest = self.digest
-        for event in events:
-            header = header_of(event)
-            headers.append(header)
+    def refused(self) -> list[Event]:
+        """Return the events that the journal did not take, oldest first, once the last append's fate is known."""
+        if self.last is not None:
+            with contextlib.suppress(OmiumError):
+                self.last.wait()
+        self._forget_landed()
+        return [event for _, events in self._unlanded for event in events]
+
+    def _forget_landed(self) -> None:
+        """Keep events only until they are on disk, or for good from the first one that was refused."""
+        unlanded = self._unlanded
+        try:
+            while unlanded and unlanded[0][0].done:
+                unlanded[0][0].wait()
+                unlanded.popleft()
+        except OmiumError:
+            return
+
+    def _batch(self, events: list[Event], row: Row) -> Batch:
+        headers = [header_of(event) for event in events]
+        bodies = [event.body for event in events if event.body is not None]
+        reliances = [body.reliance for body in bodies if body.reliance is not None]
+        before, previous, said = self.epoch, self.digest, self.row
+        digest = previous
+        for event, header in zip(events, headers, strict=True):
             digest = link(digest, header, event.digest)
-            if event.body is not None:
-                bodies.append(event.body.data)
-                blobs.extend(event.body.blobs)
-        before, previous, self.digest = self.epoch, self.digest, digest
-        self.epoch = events[-1].epoch
-        change = row if before != self.epoch or row != self.row else None
-        self.row = row
+        self.digest, self.epoch, self.row = digest, events[-1].epoch, row
         return Batch(
             self.execution,
             events[0].seq,
             before,
             self.epoch,
             headers,
-            b"".join(bodies),
+            b"".join([body.data for body in bodies]),
             digest,
-            tuple(blobs),
-            change,
+            tuple([blob for body in bodies for blob in body.blobs]) if reliances else (),
+            StatusChange(*row) if before != self.epoch or row != said else None,
             previous,
+            tuple(reliances),
         )
 
-    def _landed(self, commit: Commit, digests: list[str], events: list[Event]) -> None:
+    def _landed(self, commit: Commit, digests: list[str], generation: int, events: list[Event]) -> None:
         try:
             commit.wait()
         except OmiumError:
             # Whoever waits for this commit is told; here it only means that nothing was stored.
             return
-        self.stored(digests)
+        self.stored(digests, generation)
         if self.track is not None:
             self.track(events)

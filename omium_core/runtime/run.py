@@ -6,6 +6,7 @@ drivers is in `performing`; here is only what differs: who waits, and who awaits
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,14 +16,25 @@ from typing import Any, TypeVar
 
 import attrs
 
-from omium_core.engine.commands import Append, Attempt, Check, Command, Perform, Quiesce, Resend, Sleep, Undo
+from omium_core.engine.commands import (
+    Append,
+    Attempt,
+    Check,
+    Command,
+    FindStop,
+    Perform,
+    Quiesce,
+    Resend,
+    Sleep,
+    Undo,
+)
 from omium_core.engine.machine import Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
-from omium_core.errors import OmiumError, StoreError, UsageError
-from omium_core.interfaces.checkpoint import Commit, StatusChange
+from omium_core.errors import Corrupted, OmiumError, StoreError, UnknownType, UsageError, ValuePruned
+from omium_core.interfaces.checkpoint import Commit
 from omium_core.model import events as e
 from omium_core.recovery.ladders import Ladder
-from omium_core.runtime import performing
+from omium_core.runtime import consulting, overtaken, performing
 from omium_core.runtime.context import CURRENT
 from omium_core.runtime.declarations import Registry
 from omium_core.runtime.dispatch import Hooks
@@ -43,7 +55,8 @@ _USER_CODE = (Attempt, Perform, Resend, Check, Undo)
 class Run:
     """One execution in this process. The lock is held while the engine computes, never while anything is performed.
 
-    `ladders` are the workflow's own; they come after those of a step. `tasks` are the asyncio tasks of its lanes.
+    `ladders` are the workflow's own; they come after those of a step. `invocation` makes the calls of user
+    code. `tasks` are the asyncio tasks of its lanes.
     """
 
     store: Store
@@ -52,8 +65,10 @@ class Run:
     registry: Registry
     hooks: Hooks
     ladders: tuple[Ladder, ...] = ()
+    invocation: performing.Invoker = performing.invocation
     pid: int = attrs.field(factory=os.getpid)
     lock: threading.RLock = attrs.field(factory=threading.RLock)
+    ended: bool = False
     tasks: weakref.WeakSet[Any] = attrs.field(factory=weakref.WeakSet)
 
     @property
@@ -113,56 +128,87 @@ class Run:
         """Let the engine compute until its next command; take events over in the order in which it made them."""
         if self.pid != os.getpid():
             raise UsageError(f"execution `{self.id}` belongs to the process that forked; this one cannot go on with it")
+        machine = self.machine
         with self.lock:
-            self.machine.now = self.store.clock.now()
+            machine.now = self.store.clock.now()
             command = protocol.throw(error) if error is not None else protocol.send(result)
             if not isinstance(command, Append):
                 return command, None
             try:
-                commit = self.recorder.append(self.machine.take(), self._row())
+                commit = self.recorder.append(machine.take(), machine.state)
             except BaseException as refused:  # The protocol has to see it, like the fate of an append that was taken.
                 return command, _Refused(refused)
             return command, commit if command.durable else None
 
-    def plugin_failed(self, plugin: str, hook: str, error: BaseException) -> None:
-        """Journal that a plugin raised; it goes no further."""
+    def plugin_failed(self, plugin: str, hook: str, error: object) -> None:
+        """Journal that a plugin raised, or what else was wrong with it; it goes no further."""
         with self.lock:
-            self.machine.event(e.PluginFailed, plugin=plugin, hook=hook, message=str(error))
+            self.machine.event(e.PluginFailed, plugin=plugin, hook=hook, message=consulting.printable(error))
 
-    def _row(self) -> StatusChange:
-        state = self.machine.state
-        return StatusChange(state.status, state.workflow, state.runner, state.started, state.ended)
+    def journal_aside(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+        """Journal an event from beside the execution; say whether this run still has the execution and took it."""
+        with self.lock:
+            if self.ended:
+                return False
+            self.machine.now = self.store.clock.now()
+            self.machine.event(kind, **fields)
+            self.recorder.append(self.machine.take(), self.machine.state)
+            return True
+
+    def end(self) -> None:
+        """Let go of the execution, once everything that was appended has its fate."""
+        with self.lock:
+            self.ended = True
+        # What still runs in lanes that were left behind can do nothing more.
+        self.machine.entry += 1
+        if self.recorder.last is not None:
+            # Whoever needed that append has been told of its failure already.
+            with contextlib.suppress(OmiumError):
+                self.recorder.last.wait()
 
     def _messenger(self, raised: BaseException) -> BaseException:
         """An error of the store stops the execution: a messenger that user code cannot swallow takes its place."""
         if isinstance(raised, OmiumError) and performing.is_ours(raised):
-            return self.machine.stop(Stop("failed", str(raised), error=raised))
+            # What cannot be read stays so until a person does something, and the journal can say that: a runner that
+            # left without a word would be taken for one that died.
+            unreadable = isinstance(raised, (Corrupted, UnknownType, ValuePruned))
+            return self.machine.stop(Stop("pause" if unreadable else "failed", str(raised), error=raised))
         return raised
 
     def _perform(self, command: Command) -> Any:
         if isinstance(command, _USER_CODE):
+            self._check_taken()
             return self._call(command)
         if isinstance(command, Sleep):
-            return self.store.clock.sleep(command.seconds)
+            for turn_s in overtaken.turns(self, command.seconds):
+                self.store.clock.sleep(turn_s)
+            return None
         if isinstance(command, Quiesce):
             return self._quiesce(command.scope)
+        if isinstance(command, FindStop):
+            return overtaken.stopped(self)
         if self.recorder.last is not None and not self.recorder.last.done:
             self.recorder.last.wait()
         return performing.compute(self, command)
 
     async def _aperform(self, command: Command) -> Any:
         if isinstance(command, _USER_CODE):
+            self._check_taken()
             return await self._acall(command)
         if isinstance(command, Sleep):
-            return await self.store.clock.asleep(command.seconds)
+            for turn_s in overtaken.turns(self, command.seconds):
+                await self.store.clock.asleep(turn_s)
+            return None
         if isinstance(command, Quiesce):
             return await self._aquiesce(command)
+        if isinstance(command, FindStop):
+            return await self._in_thread(overtaken.stopped)
         if self.recorder.last is not None and not self.recorder.last.done:
             await self._landed(self.recorder.last)
         return performing.compute(self, command)
 
     def _call(self, command: Attempt | Perform | Resend | Check | Undo) -> Any:
-        invocation = performing.invocation(self, command)
+        invocation = self.invocation(self, command)
         if invocation is None:
             return None
         token = CURRENT.set(invocation.frame)
@@ -175,7 +221,7 @@ class Run:
         return invocation.succeeded(value)
 
     async def _acall(self, command: Attempt | Perform | Resend | Check | Undo) -> Any:
-        invocation = performing.invocation(self, command)
+        invocation = self.invocation(self, command)
         if invocation is None:
             return None
         token = CURRENT.set(invocation.frame)
@@ -192,7 +238,21 @@ class Run:
     async def _landed(self, commit: Commit) -> None:
         from omium_core.runtime import awaiting  # Sync programs never come here.
 
-        await awaiting.landed(self.store.journal, commit)
+        await awaiting.landed(self.store, commit)
+
+    async def _in_thread(self, call: Callable[[Run], T]) -> T:
+        from omium_core.runtime import awaiting  # Sync programs never come here.
+
+        return await awaiting.in_thread(call, self)
+
+    def _check_taken(self) -> None:
+        """Raise what became of the last append, where that is known: a refused one ends this runner's part.
+
+        Nobody waits for the answers of reads, so without this a step of nothing but reads would not notice.
+        """
+        last = self.recorder.last
+        if last is not None and last.done:
+            last.wait()
 
     def _quiesce(self, scope: Scope) -> None:
         """Wait until no lane of a body is in the middle of a call; `check_running` lets none begin."""

@@ -32,6 +32,8 @@ class Problem:
 class Verification:
     """What was found. `ok` says that nothing was changed, is missing or was reordered; `heads` are the chains' ends.
 
+    `pruned` are executions whose values were pruned, each with the last event that has lost its own.
+
     The chain shows any change up to a head that is known elsewhere: keep `heads` where the store's owner cannot write.
     """
 
@@ -39,6 +41,7 @@ class Verification:
     events: int
     problems: tuple[Problem, ...]
     heads: dict[str, str]
+    pruned: dict[str, int] = attrs.field(factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -55,6 +58,7 @@ def verify_store(store: Store, execution: str | None = None, head: str | None = 
     events = 0
     heads: dict[str, str] = {}
     hashes: set[str] = set()
+    pruned: dict[str, int] = {}
     try:
         rows = _rows(store, execution)
         found += [Problem("", 0, one) for one in store.journal.check()]
@@ -65,14 +69,22 @@ def verify_store(store: Store, execution: str | None = None, head: str | None = 
         try:
             chain.check()
         except OmiumError as error:
-            chain.problems.append(Problem(row.id, getattr(error, "seq", 0), str(error)))
+            chain.problems.append(_unreadable(row, error))
         found += chain.problems
         events += chain.events
         heads[row.id] = chain.digest
         hashes |= chain.known
+        if chain.pruned:
+            pruned[row.id] = chain.pruned
     if head is not None and not any(one.startswith(head) for one in hashes):
         found.append(Problem(execution or "", 0, f"the head `{head}` is in no chain: the end of a journal is missing"))
-    return Verification(len(rows), events, tuple(dict.fromkeys(found)), heads)
+    return Verification(len(rows), events, tuple(dict.fromkeys(found)), heads, pruned)
+
+
+def _unreadable(row: ExecutionRow, error: OmiumError) -> Problem:
+    """Name the execution that cannot be read further, where the error itself is about the storage below."""
+    named = getattr(error, "execution", "")
+    return Problem(row.id, getattr(error, "seq", 0), str(error) if named else f"`{row.id}` cannot be read: {error}")
 
 
 def _rows(store: Store, execution: str | None) -> list[ExecutionRow]:
@@ -93,10 +105,17 @@ class _Chain:
     known: set[str] = attrs.field(factory=set)
     state: ExecutionState | None = None
     broken: bool = False
+    absent: list[int] = attrs.field(factory=list)
+    blobs: set[str] = attrs.field(factory=set)
+    pruned: int = 0
 
     def check(self) -> None:
         for row in self.store.journal.rows(self.row.id):
             self._append(row)
+        # A body may be absent only if a later event names it as pruned.
+        for seq in self.absent:
+            if seq > self.pruned:
+                self._found(seq, f"the body of event {seq} of `{self.row.id}` is missing")
         if self.state is None:
             self._found(0, f"`{self.row.id}` has no events")
         elif not self.broken:
@@ -132,6 +151,8 @@ class _Chain:
             self._found(event.seq, f"event {self.state.seq + 1} of `{self.row.id}` is missing")
         if event.digest is not None:
             self._body(event, bodies.get(event.seq))
+        if isinstance(event, e.Pruned):
+            self.pruned = event.until
         if self.broken:
             return
         try:
@@ -145,21 +166,24 @@ class _Chain:
                 self._found(event.seq, f"the state at checkpoint `{event.name}` of `{self.row.id}` is not what it was")
 
     def _body(self, event: e.Event, data: bytes | None) -> None:
-        if data is None or hashlib.sha256(data).hexdigest() != event.digest:
-            what = "is missing" if data is None else "was changed"
-            self._found(event.seq, f"the body of event {event.seq} of `{self.row.id}` {what}")
+        if data is None:
+            self.absent.append(event.seq)
+            return
+        if hashlib.sha256(data).hexdigest() != event.digest:
+            self._found(event.seq, f"the body of event {event.seq} of `{self.row.id}` was changed")
             return
         try:
-            self.store.verify_references(data)
+            self.store.verify_references(data, self.blobs)
         except Corrupted as error:
             self._found(event.seq, f"event {event.seq} of `{self.row.id}`: {error}")
 
     def _table(self, state: ExecutionState) -> None:
-        told = (self.row.workflow, self.row.status, self.row.epoch)
-        if told != (state.workflow, state.status, state.epoch):
-            self._found(
-                state.seq, f"the table says that `{self.row.id}` is {self.row.status}, its journal {state.status}"
-            )
+        for name in ("id", "workflow", "status", "epoch", "runner", "started", "ended"):
+            told, known = getattr(self.row, name), getattr(state, name)
+            if told != known:
+                self._found(
+                    state.seq, f"the table says `{told}` for the {name} of `{self.row.id}`, its journal `{known}`"
+                )
 
     def _found(self, seq: int, message: str) -> None:
         self.broken = True

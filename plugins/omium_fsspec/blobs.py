@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from omium_core.errors import MissingExtra, StoreError, UsageError
-from omium_core.interfaces.checkpoint import BlobStore
 
 __all__ = ["FsspecBlobStore"]
 
@@ -34,10 +33,11 @@ class FsspecBlobStore:
         except ImportError as problem:
             raise MissingExtra("fsspec", extra=url.split(":", 1)[0]) from problem
         except ValueError as problem:
-            raise UsageError(f"`{url}` is not a place for blobs: {problem}") from problem
+            reason = f"{problem}"
+            raise UsageError(f"`{url}` is not a place for blobs: {reason[:1].lower()}{reason[1:]}") from problem
         # fsspec's own local writer moves files into place without syncing them.
         local = "file" in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol)
-        self._store: BlobStore = Folder(Path(root)) if local else Remote(system, root.rstrip("/"), url)
+        self._store: Folder | Remote = Folder(Path(root)) if local else Remote(system, root.rstrip("/"), url)
 
     def put(self, digest: str, data: bytes) -> None:
         """Return when the blob survives a power loss; a blob that is there already stays as it is."""
@@ -46,6 +46,10 @@ class FsspecBlobStore:
     def get(self, digest: str) -> bytes | None:
         """Give the blob's bytes; None when it is not there. The caller checks the digest."""
         return self._store.get(_checked(digest))
+
+    def remove(self, digest: str) -> None:
+        """Remove the blob; one that is not there is no error."""
+        self._store.remove(_checked(digest))
 
     def close(self) -> None:
         """Let everything go."""
@@ -79,6 +83,13 @@ class Folder:
             return None
         except OSError as problem:
             raise StoreError(f"blob `{digest}` could not be read: {problem}") from problem
+
+    def remove(self, digest: str) -> None:
+        """Delete the file."""
+        try:
+            self._place(digest).unlink(missing_ok=True)
+        except OSError as problem:
+            raise StoreError(f"blob `{digest}` could not be removed: {problem}") from problem
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -118,6 +129,15 @@ class Remote:
             return None
         except Exception as problem:
             raise StoreError(f"blob `{digest}` could not be fetched from `{self.url}`: {problem}") from problem
+
+    def remove(self, digest: str) -> None:
+        """Delete the blob."""
+        try:
+            self.system.rm_file(self._place(digest))
+        except FileNotFoundError:
+            return
+        except Exception as problem:
+            raise StoreError(f"blob `{digest}` could not be removed from `{self.url}`: {problem}") from problem
 
     def close(self) -> None:
         """Nothing is kept open: fsspec shares its clients between all that use them."""

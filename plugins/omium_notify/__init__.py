@@ -1,1 +1,1 @@
-"""Tell people through logging and files."""
+"""Tell people through logging, files and webhooks."""

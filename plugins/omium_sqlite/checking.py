@@ -6,12 +6,14 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
 import attrs
 
 from omium_core.errors import OmiumError
+from omium_sqlite import schema
 from omium_sqlite.connections import Connections
 from omium_sqlite.reading import SEQ_MASK, split_headers
 
@@ -25,7 +27,7 @@ CHUNK_ROWS = 100
 def check(connections: Connections) -> list[str]:
     """Give one sentence for each thing that is wrong, up to a bound."""
     findings: list[str] = []
-    for part in (_integrity, _blobs, _appends, _executions):
+    for part in (_integrity, _definitions, _blobs, _appends, _executions, _mentions):
         try:
             findings.extend(islice(part(connections), FINDINGS_MAX - len(findings)))
         except OmiumError as problem:
@@ -37,6 +39,19 @@ def _integrity(connections: Connections) -> Iterator[str]:
     for (line,) in _fetch(connections, f"PRAGMA integrity_check({FINDINGS_MAX})"):
         if line != "ok":
             yield f"SQLite finds in the database: {line}"
+
+
+def _definitions(connections: Connections) -> Iterator[str]:
+    """Tables, indexes, triggers and views are those that Omium makes: a changed view would answer all the same."""
+    sql = "SELECT name, type, tbl_name, sql FROM sqlite_master"
+    with closing(sqlite3.connect(":memory:")) as model:
+        for statement in schema.STATEMENTS:
+            model.execute(statement)
+        made = model.execute(sql).fetchall()
+    found = set(_fetch(connections, sql))
+    for definition in made:
+        if definition not in found:
+            yield f"the {definition[1]} `{definition[0]}` is not the one that Omium makes"
 
 
 def _blobs(connections: Connections) -> Iterator[str]:
@@ -105,6 +120,28 @@ def _executions(connections: Connections) -> Iterator[str]:
     """
     for _, id in _scan(connections, sql):
         yield f"execution `{id}` has no appends"
+
+
+def _mentions(connections: Connections) -> Iterator[str]:
+    """The index of topics has exactly what the headers say."""
+    said = """
+        SELECT a.id, e.id, h.value FROM append AS a JOIN execution AS e ON e.num = a.id >> 32
+        JOIN json_each(iif(instr(a.headers, '"topic":') AND json_valid(a.headers), a.headers, '[]')) AS h
+        WHERE a.id > ? AND json_extract(h.value, '$.topic') IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM mention AS m WHERE m.num = e.num AND m.header = h.value
+                AND m.topic = json_extract(h.value, '$.topic'))
+        ORDER BY a.id LIMIT ?
+    """
+    for _, name, _ in _scan(connections, said):
+        yield f"the index of topics lacks an event of `{name}`"
+    indexed = """
+        SELECT m.id, e.id FROM mention AS m LEFT JOIN execution AS e ON e.num = m.num WHERE m.id > ?
+            AND NOT EXISTS (SELECT 1 FROM append AS a WHERE a.id > m.num << 32 AND a.id < (m.num + 1) << 32
+                AND instr(a.headers, m.header))
+        ORDER BY m.id LIMIT ?
+    """
+    for _, name in _scan(connections, indexed):
+        yield f"the index of topics has an event of `{name}` that its journal does not have"
 
 
 def _scan(connections: Connections, sql: str) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,9 @@ from omium_core.errors import ExecutionFenced, OmiumError, StoreError, UsageErro
 from omium_core.interfaces.checkpoint import Batch, BlobStore, StatusChange
 from omium_sqlite.connections import CHECKPOINT_PAGES, Connections
 from omium_sqlite.ending import at_end_of_child
+from omium_sqlite.renewing import renewed
 from omium_sqlite.schema import PAGE_BYTES, SQLITE_ERRORS
+from omium_sqlite.statements import APPEND, BLOB, CHANGE, FIRST, PRESENT, RAISE, START
 
 __all__ = ["GroupWriter", "SqliteCommit"]
 
@@ -29,31 +31,6 @@ APPEND_BYTES_MAX = 500_000_000
 # The writer thread waits this long for an append that somebody waits for, which then carries the others. What nobody
 # waits for is promised within 10 ms.
 LINGER_S = 0.005
-
-# One statement compares and appends: where the epoch, the last event or its hash is another, `first_seq` is null, which
-# its column does not take, and the row is passed over. An `INSERT ... SELECT` would first copy the row into a temporary
-# table, because it reads from the table that it writes to.
-APPEND = """
-INSERT OR IGNORE INTO append(id, first_seq, epoch, headers, digest, bodies) VALUES (
-    (SELECT num << 32 | ? FROM execution WHERE id = ?),
-    (SELECT ? FROM execution AS e JOIN append AS a ON a.id = (SELECT max(id) FROM append WHERE id < (e.num + 1) << 32)
-        WHERE e.id = ? AND e.epoch = ? AND a.id = (e.num << 32 | ?) AND a.digest = coalesce(?, a.digest)),
-    ?, ?, ?, ?)
-"""
-START = """
-INSERT INTO execution(id, epoch, workflow, status, runner, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT(id) DO NOTHING
-"""
-FIRST = "INSERT INTO append(id, first_seq, epoch, headers, digest, bodies) VALUES (?, ?, ?, ?, ?, ?)"
-CHANGE = """
-UPDATE execution SET epoch = ?, workflow = coalesce(?, workflow), status = coalesce(?, status),
-    runner = coalesce(?, runner), started = coalesce(?, started), ended = ? WHERE id = ?
-"""
-RAISE = "UPDATE execution SET epoch = ? WHERE id = ?"
-BLOB = "INSERT INTO blob(hash, data) VALUES (?, ?) ON CONFLICT(hash) DO NOTHING"
-PRESENT = """
-SELECT 1 FROM append WHERE id = (SELECT num << 32 | ? FROM execution WHERE id = ?) AND first_seq = ? AND digest = ?
-"""
 
 NO_CHANGE = StatusChange()
 
@@ -124,7 +101,7 @@ class Entry:
     def plain(self) -> bool:
         """True when one statement is all that it takes."""
         batch = self.batch
-        special = self.blobs or batch.change is not None or self.failure is not None or self.tried
+        special = self.blobs or batch.reliances or batch.change is not None or self.failure is not None or self.tried
         return not special and 0 < batch.expected_epoch == batch.epoch
 
 
@@ -341,7 +318,7 @@ class GroupWriter:
                 self._decide(group, self._write(group))
         except Exception as problem:
             self._connections.poison()
-            error = StoreError(f"the store `{self._connections.path}` could not be written: {problem}")
+            error = self._connections.writing_failed(problem)
             for commit, _ in group:
                 self._failed[commit.execution] = error
             self._decide(group, [error] * len(group))
@@ -404,12 +381,19 @@ class GroupWriter:
         if entry.failure is not None:
             self._failed[entry.batch.execution] = entry.failure
             return entry.failure
+        blobs = entry.blobs
+        if entry.batch.reliances:
+            try:
+                blobs = [*blobs, *renewed(connection, entry.batch.reliances, self._large, self._large_bytes)]
+            except StoreError as problem:
+                self._failed[entry.batch.execution] = problem
+                return problem
         if not (self._start(connection, entry) if entry.batch.expected_epoch == 0 else self._extend(connection, entry)):
             if entry.tried and self._is_present(connection, entry):
                 return None
             return self._failed.get(entry.batch.execution) or ExecutionFenced(entry.batch.execution)
-        if entry.blobs:
-            connection.executemany(BLOB, entry.blobs)
+        if blobs:
+            connection.executemany(BLOB, blobs)
         if self._failed:
             self._failed.pop(entry.batch.execution, None)
         return None

@@ -23,8 +23,8 @@ from urllib.parse import quote
 
 import attrs
 
-from omium_core.errors import Corrupted, StoreError
-from omium_sqlite import schema
+from omium_core.errors import Corrupted, NotAStore, StoreError
+from omium_sqlite import schema, wal
 from omium_sqlite.locks import FileLock, make_folder, refuse_network
 from omium_sqlite.schema import SQLITE_ERRORS
 
@@ -60,6 +60,10 @@ class Connections:
     _pid: int = attrs.field(factory=os.getpid, init=False)
     _closed: bool = attrs.field(default=False, init=False)
     _fork_safe: bool = attrs.field(default=False, init=False)
+    # True where nothing can be written, so that there is nobody to keep out either.
+    read_only: bool = attrs.field(default=False, init=False)
+    # What the files were like when the reading connection of a store that is only read was opened.
+    _seen: tuple[int, ...] = attrs.field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._between = FileLock(f"{self.path}.lock")
@@ -71,9 +75,22 @@ class Connections:
             make_folder(Path(self.path).parent)
         except OSError as problem:
             raise StoreError(f"the store `{self.path}` cannot be opened: {problem}") from problem
+        if os.path.isdir(self.path):
+            raise NotAStore(f"`{self.path}` is a folder, which cannot be opened as a store; give the path of a file")
+        if _is_read_only(self.path):
+            self.read_only = True
+            self.read(lambda reader: schema.recognise(reader, self.path))
+            return
+        had_lock = os.path.exists(self._between.path)
         self.enter()
         try:
             self.writer()
+        except NotAStore:
+            # Nothing is left beside a file that is none of ours.
+            if not had_lock:
+                with suppress(OSError):
+                    os.unlink(self._between.path)
+            raise
         finally:
             self.leave()
 
@@ -92,9 +109,15 @@ class Connections:
                 f"open it after the fork"
             )
 
+    def require_writable(self) -> None:
+        """Raise `StoreError` when the store can only be read."""
+        self.require_usable()
+        if self.read_only:
+            raise StoreError(f"the store `{self.path}` is read-only here: it can be looked at, but nothing can be run")
+
     def try_enter(self) -> bool:
         """Begin to write if nobody else is writing, in this process or another; say whether that is so."""
-        if not self._writing.acquire(blocking=False):
+        if self.read_only or not self._writing.acquire(blocking=False):
             return False
         try:
             if self._between.try_take():
@@ -107,6 +130,8 @@ class Connections:
 
     def enter(self, before: Callable[[], None] | None = None) -> None:
         """Begin to write when nobody else is writing; `before` is called with other processes not yet kept out."""
+        if self.read_only:
+            self.require_writable()
         self._writing.acquire()
         try:
             if before is not None:
@@ -154,7 +179,7 @@ class Connections:
         except BaseException as problem:
             self.poison()
             if isinstance(problem, SQLITE_ERRORS):
-                raise StoreError(f"the store `{self.path}` could not be written: {problem}") from problem
+                raise self.writing_failed(problem) from problem
             raise
         finally:
             self.leave()
@@ -164,13 +189,7 @@ class Connections:
         with self._reading:
             self.require_usable()
             try:
-                if self._reader is None:
-                    self.enter()
-                    try:
-                        self._reader = self._connect("ro")
-                    finally:
-                        self.leave()
-                return query(self._reader)
+                return query(self._open_reader())
             except SQLITE_ERRORS as problem:
                 raise self.reading_failed(problem) from problem
 
@@ -178,8 +197,14 @@ class Connections:
         """Give the error for a failed read: damage where SQLite says so, and trouble with the file otherwise."""
         damaged = not isinstance(problem, sqlite3.OperationalError) or "decode" in str(problem)
         if damaged:
-            return Corrupted(f"the store `{self.path}` is damaged: {problem}; see `omium doctor`")
+            return Corrupted(f"the store `{self.path}` is damaged: {problem}; restore it from a backup")
         return StoreError(f"the store `{self.path}` could not be read: {problem}")
+
+    def writing_failed(self, problem: Exception) -> StoreError:
+        """Give the error for a failed write: damage where SQLite says so, and trouble with the file otherwise."""
+        if type(problem) is sqlite3.DatabaseError:
+            return Corrupted(f"the store `{self.path}` is damaged: {problem}; restore it from a backup")
+        return StoreError(f"the store `{self.path}` could not be written: {problem}")
 
     def checkpoint(self) -> int:
         """Copy the WAL into the database as far as readers allow; give the pages that are left. Only when entered."""
@@ -244,8 +269,43 @@ class Connections:
         if writer is not None:
             writer.close()
 
+    def _open_reader(self) -> sqlite3.Connection:
+        if self.read_only:
+            return self._look()
+        if self._reader is None:
+            self.enter()
+            try:
+                self._reader = self._connect("ro")
+            finally:
+                self.leave()
+        return self._reader
+
+    def _look(self) -> sqlite3.Connection:
+        """Give a connection to a store that is only read here; somebody who may write can change it meanwhile."""
+        seen = tuple(one for suffix in ("", "-wal") for one in _stamp(f"{self.path}{suffix}"))
+        if self._reader is None or seen != self._seen:
+            if self._reader is not None:
+                self._reader.close()
+            self._refuse_emptied()
+            self._refuse_changed_wal()
+            self._reader, self._seen = self._connect(self._mode_to_look()), seen
+        return self._reader
+
+    def _mode_to_look(self) -> str:
+        """Give the mode in which SQLite does not ask for files that it cannot make."""
+        if not wal.is_begun(self.path):
+            return "ro&immutable=1"
+        if not os.path.exists(f"{self.path}-shm"):
+            raise StoreError(
+                f"the store `{self.path}` is read-only here, and its last appends are in `{self.path}-wal`, which can "
+                f"only be read where it can be written; copy both files there"
+            )
+        return "ro"
+
     def _open_writer(self) -> sqlite3.Connection:
         try:
+            self._refuse_emptied()
+            self._refuse_changed_wal()
             connection = self._connect("rwc")
             try:
                 made = schema.prepare(connection, self.path)
@@ -262,6 +322,18 @@ class Connections:
         except (*SQLITE_ERRORS, OSError) as problem:
             raise StoreError(f"the store `{self.path}` cannot be opened: {problem}") from problem
 
+    def _refuse_emptied(self) -> None:
+        """Raise `Corrupted` for a store that lost all its bytes: a new one in its place would say that all is well."""
+        with suppress(FileNotFoundError):
+            if os.path.getsize(self.path) == 0 and schema.was_store(self.path):
+                raise Corrupted(f"the store `{self.path}` is damaged: it is empty; restore it from a backup")
+
+    def _refuse_changed_wal(self) -> None:
+        """Raise `Corrupted` BEFORE the WAL is copied or written: SQLite would drop all after the change, in silence."""
+        wrong = wal.damage(self.path)
+        if wrong:
+            raise Corrupted(f"the store `{self.path}` is damaged: {wrong}; restore it from a backup")
+
     def _connect(self, mode: str) -> sqlite3.Connection:
         uri = f"file:{quote(self.path)}?mode={mode}"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -273,7 +345,8 @@ class Connections:
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[self.durability]}")
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute("PRAGMA cache_size = -500")
+        # A group of a hundred executions changes twice as many pages; what has no room is written to the WAL twice.
+        connection.execute("PRAGMA cache_size = -2000")
 
     def _grow_wal(self) -> None:
         """Give the WAL its full size before its first use, as zeros, which SQLite takes for an empty WAL.
@@ -295,3 +368,16 @@ class Connections:
         with suppress(FileExistsError):
             os.link(new, f"{self.path}-wal")
         os.unlink(new)
+
+
+def _is_read_only(path: str) -> bool:
+    """Say whether a store is there that this process cannot write: the file, or those that SQLite makes beside it."""
+    return os.path.exists(path) and not (os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK))
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError:
+        return ()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from omium_core.errors import OmiumError, StoreError
 from omium_core.interfaces.checkpoint import Batch, BlobStore, ExecutionRow, JournalRow
-from omium_sqlite import checking, reading
+from omium_core.interfaces.upkeep import Intervention, Pruning, Removed
+from omium_sqlite import checking, pruning, reading, upkeep
 from omium_sqlite.commit import GroupWriter, SqliteCommit
 from omium_sqlite.connections import Connections, Durability
 from omium_sqlite.runners import Runners
@@ -17,6 +20,7 @@ from omium_sqlite.runners import Runners
 __all__ = ["LARGE_BYTES", "SqliteJournal"]
 
 LARGE_BYTES = 256 * 1024
+_LOG = logging.getLogger("omium")
 
 
 class SqliteJournal:
@@ -61,12 +65,15 @@ class SqliteJournal:
         """Give the append that holds event `seq`, with its bodies."""
         return reading.row(self._connections, execution, seq)
 
-    def blob(self, digest: str) -> bytes | None:
-        """Give the blob's bytes; None when neither the table nor the store for large blobs has it."""
-        data = reading.blob(self._connections, digest)
-        if data is None and self._large is not None:
-            return self._large.get(digest)
-        return data
+    def blobs(self, digests: Collection[str]) -> dict[str, bytes]:
+        """Give the bytes of those of the blobs that the table or the store for large blobs has."""
+        found = reading.blobs(self._connections, digests)
+        if self._large is not None:
+            for digest in digests:
+                data = None if digest in found else self._fetched(self._large, digest)
+                if data is not None:
+                    found[digest] = data
+        return found
 
     def execution(self, execution: str) -> ExecutionRow | None:
         """Give the row of the execution with exactly this id."""
@@ -78,6 +85,10 @@ class SqliteJournal:
         """Give executions, newest first."""
         return reading.executions(self._connections, prefix=prefix, status=status, workflow=workflow, limit=limit)
 
+    def mentions(self, topic: str, *, limit: int = 100) -> list[tuple[str, str]]:
+        """Give the execution and the header of each event whose header has this `topic`, the last one first."""
+        return reading.mentions(self._connections, topic, limit=limit)
+
     def runner(self) -> str:
         """Give the name of this process's runner; from now on its lease is kept until `close` or the process's end."""
         return self._runners.name()
@@ -85,6 +96,18 @@ class SqliteJournal:
     def is_alive(self, runner: str) -> bool:
         """Say whether that runner can still be running; on this machine its lock decides, elsewhere its lease."""
         return self._runners.is_alive(runner)
+
+    def append_at_end(self, execution: str, make: Intervention) -> bool:
+        """Append what `make` gives, durably, with every other writer kept out; say whether anything was appended."""
+        return upkeep.append_at_end(self._connections, execution, make)
+
+    def ends(self) -> dict[str, int]:
+        """Give each execution's last sequence number."""
+        return upkeep.ends(self._connections)
+
+    def prune(self, since: Mapping[str, int], decide: Pruning) -> Removed:
+        """Remove bodies and blobs in one transaction, with every other writer kept out; `decide` says which."""
+        return pruning.prune(self._connections, self._large, since, decide)
 
     def check(self) -> list[str]:
         """Give one sentence for each thing that is wrong with the storage itself, below the chain."""
@@ -100,8 +123,24 @@ class SqliteJournal:
             self._runners.close()
         finally:
             self._connections.close()
+            self._close_large()
+
+    def _close_large(self) -> None:
+        try:
             if self._large is not None:
                 self._large.close()
+        # A blob store is a plugin's. What it put is durable, so this is no reason to fail while a process ends.
+        except Exception as problem:
+            _LOG.error("the store for large blobs could not be closed: %s", problem)
+
+    def _fetched(self, large: BlobStore, digest: str) -> bytes | None:
+        try:
+            return large.get(digest)
+        except OmiumError:
+            raise
+        # A blob store is a plugin's, and may raise anything.
+        except Exception as problem:
+            raise StoreError(f"the large blob `{digest[:16]}` could not be fetched: {problem}") from problem
 
     def _before_fork(self) -> None:
         self._connections.before_fork()

@@ -63,7 +63,13 @@ class FileLock:
 
     def _opened(self) -> int:
         if self._fd < 0:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as problem:
+                if problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or not os.path.exists(self.path):
+                    raise
+                # Who may only read the file can ask as well whether somebody has locked it.
+                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         return self._fd
 
 

@@ -15,6 +15,6 @@ __all__ = ["open_journal"]
 def open_journal(url: str, *, durability: Durability = "power", large: BlobStore | None = None) -> SqliteJournal:
     """Open `sqlite:///relative.db` or `sqlite:////absolute.db`; large blobs go to `large`."""
     parts = urlsplit(url)
-    if parts.netloc or len(parts.path) < 2:
+    if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2:
         raise UsageError(f"`{url}` names no database file; write it like `sqlite:///.omium/omium.db`")
     return SqliteJournal(parts.path[1:], durability=durability, large=large)

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from omium_core.errors import Corrupted
 from omium_core.interfaces.checkpoint import ExecutionRow, JournalRow
 from omium_sqlite.connections import Connections
 
-__all__ = ["blob", "execution", "executions", "row", "rows", "split_headers"]
+__all__ = [
+    "COLUMNS",
+    "blobs",
+    "execution",
+    "execution_row",
+    "executions",
+    "journal_row",
+    "mentions",
+    "row",
+    "rows",
+    "split_headers",
+]
 
 SEQ_MASK = 0xFFFF_FFFF
 # Rows that one query fetches. No query outlives its fetch: an open one would hold up the checkpoints.
 ROWS_MAX = 256
 BODIES_MAX = 32
+# An older SQLite takes at most 999 values in a statement.
+BLOBS_MAX = 500
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 COLUMNS = "num, id, workflow, status, epoch, runner, started, ended"
 
@@ -33,7 +50,7 @@ def rows(connections: Connections, execution: str, *, bodies: bool, after: int) 
     while True:
         found = _fetch(connections, sql, (last, (num + 1) << 32, limit))
         for one in found:
-            yield _journal_row(execution, one)
+            yield journal_row(execution, one)
         if len(found) < limit:
             return
         last = found[-1][0]
@@ -50,29 +67,28 @@ def row(connections: Connections, execution: str, seq: int) -> JournalRow | None
     found = _fetch(connections, sql, (seq, execution))
     if not found:
         return None
-    journal_row = _journal_row(execution, found[0])
-    return journal_row if journal_row.first_seq <= seq else None
+    last = journal_row(execution, found[0])
+    return last if last.first_seq <= seq else None
 
 
-def blob(connections: Connections, digest: str) -> bytes | None:
-    """Give the bytes of a blob in the table."""
-    try:
-        key = bytes.fromhex(digest)
-    except ValueError:
-        return None
-    found = _fetch(connections, "SELECT data FROM blob WHERE hash = ?", (key,))
-    if not found:
-        return None
-    data = found[0][0]
-    if not isinstance(data, bytes):
-        raise Corrupted(f"the store `{connections.path}` is damaged: blob `{digest}` is not bytes; see `omium doctor`")
-    return data
+def blobs(connections: Connections, digests: Collection[str]) -> dict[str, bytes]:
+    """Give the bytes of those of the blobs that are in the table, by digest."""
+    found: dict[str, bytes] = {}
+    keys = iter({bytes.fromhex(one): one for one in digests if DIGEST.fullmatch(one)}.items())
+    while part := dict(islice(keys, BLOBS_MAX)):
+        places = ", ".join("?" * len(part))
+        for key, data in _fetch(connections, f"SELECT hash, data FROM blob WHERE hash IN ({places})", tuple(part)):
+            if not isinstance(data, bytes):
+                what = f"blob `{part[key]}` is not bytes"
+                raise Corrupted(f"the store `{connections.path}` is damaged: {what}; see `omium doctor`")
+            found[part[key]] = data
+    return found
 
 
 def execution(connections: Connections, id: str) -> ExecutionRow | None:
     """Give the row of one execution."""
     found = _fetch(connections, f"SELECT {COLUMNS} FROM execution WHERE id = ?", (id,))
-    return _execution_row(connections, found[0]) if found else None
+    return execution_row(connections, found[0]) if found else None
 
 
 def executions(
@@ -91,7 +107,19 @@ def executions(
     values = [value for _, given in conditions for value in given]
     sql = f"SELECT {COLUMNS} FROM execution WHERE {where} ORDER BY num DESC LIMIT ?"
     found = _fetch(connections, sql, (*values, max(limit, 0)))
-    return [_execution_row(connections, one) for one in found]
+    return [execution_row(connections, one) for one in found]
+
+
+def mentions(connections: Connections, topic: str, *, limit: int) -> list[tuple[str, str]]:
+    """Give the execution and the header of each event with a topic, the last one first."""
+    sql = """
+        SELECT e.id, m.header FROM mention AS m JOIN execution AS e ON e.num = m.num
+        WHERE m.topic = ? ORDER BY m.id DESC LIMIT ?
+    """
+    found = _fetch(connections, sql, (topic, max(limit, 0)))
+    if not all(isinstance(id, str) and isinstance(header, str) for id, header in found):
+        raise Corrupted(f"the store `{connections.path}` is damaged: topic `{topic}` is unreadable; see `omium doctor`")
+    return found
 
 
 def split_headers(text: str) -> tuple[str, ...]:
@@ -111,7 +139,8 @@ def _num(connections: Connections, execution: str) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def _journal_row(execution: str, stored: tuple[Any, ...]) -> JournalRow:
+def journal_row(execution: str, stored: tuple[Any, ...]) -> JournalRow:
+    """Give an append; raise `Corrupted` where it does not have the form in which it was written."""
     id, first_seq, epoch, headers, digest, bodies = stored
     seq = id & SEQ_MASK
     well_formed = (
@@ -130,7 +159,8 @@ def _journal_row(execution: str, stored: tuple[Any, ...]) -> JournalRow:
     )
 
 
-def _execution_row(connections: Connections, stored: tuple[Any, ...]) -> ExecutionRow:
+def execution_row(connections: Connections, stored: tuple[Any, ...]) -> ExecutionRow:
+    """Give an execution; raise `Corrupted` where its row does not have the form in which it was written."""
     num, id, workflow, status, epoch, runner, started, ended = stored
     well_formed = (
         isinstance(id, str)

@@ -97,6 +97,7 @@ class Runners:
             me.lock.forget()
 
     def _register(self) -> Self:
+        self._connections.require_writable()
         node = re.sub(r"[^A-Za-z0-9._-]", "-", os.uname().nodename) or "host"
         name = f"{node}:{os.getpid()}:{secrets.token_hex(6)}"
         lock = FileLock(str(self._file(name)))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
 
-from omium_core.errors import Corrupted, SchemaTooNew, StoreError
+from omium_core.errors import Corrupted, NotAStore, SchemaTooNew
 
-__all__ = ["APPLICATION_ID", "PAGE_BYTES", "SCHEMA_VERSION", "SQLITE_ERRORS", "prepare"]
+__all__ = [
+    "APPLICATION_ID",
+    "PAGE_BYTES",
+    "SCHEMA_VERSION",
+    "SQLITE_ERRORS",
+    "STATEMENTS",
+    "prepare",
+    "recognise",
+    "was_store",
+]
 
 # What `sqlite3` raises; the second one when a message of SQLite quotes damaged text.
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -37,6 +47,19 @@ TABLES = (
         name TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL, expires REAL NOT NULL)
     """,
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+)
+
+# Events that other executions look for, by the topic that their headers name. It is an index that the database itself
+# keeps, in the transaction of the append; ids rise with the commits. Appends without a topic cost it one look.
+MENTIONS = (
+    "CREATE TABLE mention(id INTEGER PRIMARY KEY, topic TEXT NOT NULL, num INTEGER NOT NULL, header TEXT NOT NULL)",
+    "CREATE INDEX mention_topic ON mention(topic, id)",
+    """
+    CREATE TRIGGER mention_append AFTER INSERT ON append WHEN instr(NEW.headers, '"topic":') BEGIN
+        INSERT INTO mention(topic, num, header) SELECT json_extract(h.value, '$.topic'), NEW.id >> 32, h.value
+        FROM json_each(NEW.headers) AS h WHERE json_extract(h.value, '$.topic') IS NOT NULL;
+    END
+    """,
 )
 
 ISO = "strftime('%Y-%m-%dT%H:%M:%fZ', {}, 'unixepoch')"
@@ -95,18 +118,36 @@ VIEWS = (
     """,
 )
 
+STATEMENTS = (*TABLES, *MENTIONS, *VIEWS)
+
+
+def was_store(path: str) -> bool:
+    """Say whether a runner has used a store at this path, whatever is in the file now."""
+    return os.path.isdir(f"{path}.runners")
+
 
 def prepare(connection: sqlite3.Connection, path: str) -> bool:
-    """Make the tables in an empty file, and say whether that was done; raise `StoreError` for a file of another kind.
+    """Make the tables in an empty file, and say whether that was done; raise `NotAStore` for a file of another kind.
 
     A file that is not a store is left exactly as it was. The caller holds the lock between processes.
     """
+    if not recognise(connection, path):
+        _create(connection)
+        return True
+    _add_mentions(connection)
+    return False
+
+
+def recognise(connection: sqlite3.Connection, path: str) -> bool:
+    """Say whether the file is a store, and not an empty one yet; raise `NotAStore` for a file of another kind."""
     try:
         found = connection.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as problem:
-        raise StoreError(f"`{path}` is not a store of Omium ({problem}); give another path") from problem
+        if "not a database" in str(problem) and not was_store(path):
+            raise NotAStore(f"`{path}` is not a store of Omium ({problem}); give another path") from problem
+        raise Corrupted(f"the store `{path}` is damaged: {problem}; restore it from a backup") from problem
     try:
         empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.OperationalError:
@@ -114,12 +155,13 @@ def prepare(connection: sqlite3.Connection, path: str) -> bool:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
         raise Corrupted(f"the store `{path}` is damaged: {problem}; restore it from a backup") from problem
     if empty and not found:
-        _create(connection)
-        return True
+        return False
+    if found != APPLICATION_ID and was_store(path):
+        raise Corrupted(f"the store `{path}` is damaged: its header is another one; restore it from a backup")
     if found != APPLICATION_ID:
-        raise StoreError(f"`{path}` is the database of another application, not a store of Omium; give another path")
+        raise NotAStore(f"`{path}` is the database of another application, not a store of Omium; give another path")
     _check_version(connection, path)
-    return False
+    return True
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -127,11 +169,21 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    for statement in (*TABLES, *VIEWS):
+    for statement in STATEMENTS:
         connection.execute(statement)
     creator = f"omium_sqlite on Python {sys.version.split()[0]} and SQLite {sqlite3.sqlite_version}"
     facts = (("schema_version", SCHEMA_VERSION), ("generation", 0), ("created_by", creator), ("created", time.time()))
     connection.executemany("INSERT INTO meta(key, value) VALUES (?, ?)", facts)
+    connection.execute("COMMIT")
+
+
+def _add_mentions(connection: sqlite3.Connection) -> None:
+    """Give a store that was made before there were topics their index; no event in it has one."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mention'").fetchone() is not None:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in MENTIONS:
+        connection.execute(statement)
     connection.execute("COMMIT")
 
 

@@ -97,7 +97,8 @@ def test_recover_without_a_terminal_names_review(asking: Any) -> None:
 
 def test_recover_asks_a_person_and_goes_on(asking: Any) -> None:
     """On a terminal: what went wrong, numbered choices, who and why, and the execution ends."""
-    status, shown = at_terminal(asking, "recover", "q", "flows.py", answers=["1", "stay in the band", "ann", "obvious"])
+    answers = ["1", "stay in the band", "n", "ann", "obvious", "y"]
+    status, shown = at_terminal(asking, "recover", "q", "flows.py", answers=answers)
 
     assert status == 0, shown
     assert "1 edit    try once more with your advice" in shown

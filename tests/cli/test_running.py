@@ -121,7 +121,7 @@ def test_what_is_missing_is_named(project: Any) -> None:
         (("recover", "k"), "the code of workflow `loan` is missing"),
         (("fork", "k", "--at", "credit"), "the code of workflow `loan` is missing"),
         (("rollback", "k", "credit", "--yes"), "the code of workflow `loan` is missing"),
-        (("resume", "zzz", "flows.py"), "`zzz` does not name one execution"),
+        (("resume", "zzz", "flows.py"), "there is no execution `zzz`"),
         (("rollback", "k", "nowhere", "flows.py"), "there is no checkpoint `nowhere`"),
         (("resume",), "ID (or `--execution-id ID`) is missing"),
         (("resume", "k", "flows.py", "more"), "there is nothing that `more` could be"),

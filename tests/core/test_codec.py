@@ -697,6 +697,14 @@ def test_deep_values_within_the_bounds_come_back() -> None:
         assert again.data == body.data
 
 
+def test_lone_surrogates_come_back_from_every_layer() -> None:
+    """Text that UTF-8 has no bytes for is packed a second way, and what is around it is not packed anew each time."""
+    value = nested(60, lambda inner: (inner, "\ud800"))
+
+    assert round_trip(value) == value
+    assert round_trip({"\udc00": ["\ud800 \U0001f600", {"\udfff"}]}) == {"\udc00": ["\ud800 \U0001f600", {"\udfff"}]}
+
+
 def pack_body(code: int, parts: Any) -> bytes:
     return b"\x00" + pack_form(code, parts)
 

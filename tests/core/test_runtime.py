@@ -420,7 +420,7 @@ def test_rungs_take_durations_as_they_are_written() -> None:
 def _made(cls: type[errors.OmiumError], *, defaults: bool) -> errors.OmiumError:
     if cls is errors.OmiumError:
         return cls("text")
-    values = {"str": "text", "int": 3, "tuple[str, ...]": ("a", "b")}
+    values = {"str": "text", "int": 3, "float": 4.5, "bool": True, "Any": 6, "tuple[str, ...]": ("a", "b")}
     fields = [one for one in _fields(cls) if not (defaults and one.default is not attrs.NOTHING)]
     return cls(**{one.name: values[str(one.type)] for one in fields})
 

@@ -9,9 +9,12 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torture.programs import Effect, Lanes, Program, Saved, Step, Together
-from torture.story import Story, tell
 from torture.strategies import calm_programs, stories, told, wild_programs
+
+from omium.testing.simulation.process import Death
+from omium.testing.simulation.programs import Effect, Lanes, Program, Saved, Step, Together
+from omium.testing.simulation.simulating import same_end
+from omium.testing.simulation.story import Story, tell
 
 KINDS = st.booleans()
 
@@ -78,8 +81,8 @@ def test_a_death_at_any_moment_changes_nothing(program: Program, keep: int) -> N
     undisturbed = tell(program, Story())
     assert undisturbed.status == "completed", undisturbed.reason
     for moment in range(1 + keep // 2, undisturbed.moments + 1, 5):
-        disturbed = tell(program, Story(deaths=((moment, keep),)))
-        _compare(undisturbed, disturbed)
+        disturbed = tell(program, Story(deaths=(Death(moment, keep),)))
+        same_end(undisturbed, disturbed)
 
 
 @told(15)
@@ -87,16 +90,8 @@ def test_a_death_at_any_moment_changes_nothing(program: Program, keep: int) -> N
 def test_dying_again_and_again_loses_nothing(moments: list[int], keep: int) -> None:
     """Each life gets a bit further, also those that die while they recover."""
     program = Program(_BUSY)
-    _compare(tell(program, Story()), tell(program, Story(deaths=tuple((moment, keep) for moment in moments))))
+    same_end(tell(program, Story()), tell(program, Story(deaths=tuple(Death(moment, keep) for moment in moments))))
 
 
 def _same_end(program: Program, story: Story) -> None:
-    undisturbed = tell(program, Story())
-    assert undisturbed.status == "completed", undisturbed.reason
-    _compare(undisturbed, tell(program, attrs.evolve(story, answers=())))
-
-
-def _compare(undisturbed: object, disturbed: object) -> None:
-    for part in ("status", "result", "state", "root"):
-        assert getattr(disturbed, part) == getattr(undisturbed, part), part
-    assert disturbed.world.net() == undisturbed.world.net()  # type: ignore[attr-defined]  # an `Ending`
+    same_end(tell(program, Story()), tell(program, attrs.evolve(story, answers=())))

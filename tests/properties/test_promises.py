@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from torture.lab import Crash, Lab, lab
 
 import omium
 from omium import (
@@ -26,6 +25,7 @@ from omium import (
     StoreError,
     Transaction,
 )
+from omium.testing.simulation.process import Crash, Lab, lab
 
 RETRY = Recovery(Retry(3), Halt())
 
@@ -916,7 +916,7 @@ def test_a_fenced_runner_stops_and_compensates_nothing(here: Lab, outside: Outsi
     def charge() -> str:
         outside("charge")
         # The first runner is away here for longer than its lease, and comes back after the second one has finished.
-        here.living.clear()
+        here.sleep()
         here.another()
         taken.append(flow.resume("one").result)
         return "charge"

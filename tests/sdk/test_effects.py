@@ -452,3 +452,33 @@ def test_pause_without_question_is_possible_only_through_a_ladder() -> None:
         omium.review("x", choice=9, by="ann", reason="typo")
     with pytest.raises(omium.ReviewRefused, match="not among"):
         omium.review("x", set={"one.output": 1}, by="ann", reason="no value known")
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_transaction_whose_last_answer_was_lost_is_undone_only_if_it_did_not_happen(happened: bool) -> None:
+    """When the irreversible effect turns out to have happened, the ones before it are left standing."""
+    world: list[str] = []
+
+    @effect(undo=lambda _: world.append("release"))
+    def reserve() -> None:
+        world.append("reserve")
+
+    @effect(irreversible=True, check=lambda key: "paid" if happened else NOT_DONE)
+    def pay() -> str:
+        raise TimeoutError("no answer")
+
+    @omium.transaction("settle")
+    def settle() -> None:
+        reserve()
+        pay()
+
+    @workflow
+    def flow() -> str:
+        try:
+            settle()
+        except TimeoutError:
+            return "timeout"
+        return "settled"
+
+    assert flow.start().result == "timeout"
+    assert world == (["reserve"] if happened else ["reserve", "release"])

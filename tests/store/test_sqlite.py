@@ -156,10 +156,9 @@ def test_blobs_are_kept_once(journal: SqliteJournal) -> None:
     one, two = blob(b"one" * 1000), blob(b"")
     journal.append(batch(blobs=(one, two))).wait()
     journal.append(batch(first=4, blobs=(one,))).wait()
-    assert journal.blob(one.digest) == one.data
-    assert journal.blob(two.digest) == b""
-    assert journal.blob("00" * 32) is None
-    assert journal.blob("no hash") is None
+    known = {one.digest: one.data, two.digest: b""}
+    assert journal.blobs([one.digest, "00" * 32, two.digest, "no hash"]) == known
+    assert journal.blobs([]) == {}
     assert journal.check() == []
 
 
@@ -874,7 +873,7 @@ def test_large_blobs_go_elsewhere(path: Path) -> None:
     small, large, other = blob(b"s" * 999), blob(b"l" * 1000), blob(b"o" * 5000)
     journal.append(batch(blobs=(small, large))).wait()
     assert set(store.data) == {large.digest}
-    assert [journal.blob(one.digest) for one in (small, large)] == [small.data, large.data]
+    assert journal.blobs([small.digest, large.digest]) == {one.digest: one.data for one in (small, large)}
     store.threads.clear()
     commit = journal.append(batch(first=4, blobs=(other,)))
     journal.flush()
@@ -895,7 +894,7 @@ def test_large_blobs_in_a_folder(path: Path, tmp_path: Path) -> None:
     journal = SqliteJournal(path, large=FsspecBlobStore(str(tmp_path / "blobs")), durability="process")
     large = blob(os.urandom(300_000))
     journal.append(batch(blobs=(large,))).wait()
-    assert journal.blob(large.digest) == large.data
+    assert journal.blobs([large.digest]) == {large.digest: large.data}
     journal.close()
 
 

@@ -139,12 +139,43 @@ def test_reordered_appends_are_found(database: Path) -> None:
     assert not omium.verify().ok
 
 
-@pytest.mark.parametrize("column", ["status", "workflow", "epoch"])
-def test_changed_table_is_found(database: Path, column: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("status", "running"), ("workflow", "other"), ("epoch", 77), ("runner", "r"), ("started", 7.5), ("ended", None)],
+)
+def test_changed_table_is_found(database: Path, column: str, value: object) -> None:
     """The table of executions says what the journals say."""
-    value = 77 if column == "epoch" else "other"
+    problems = changed(database, f"UPDATE execution SET {column} = ? WHERE id = 'one'", value)
 
-    assert changed(database, f"UPDATE execution SET {column} = ? WHERE id = 'one'", value)
+    assert any(f"for the {column} of `one`" in one for one in problems)
+
+
+def test_journal_of_another_execution_is_found(database: Path) -> None:
+    """An execution whose id is another one is named, and nobody is given its journal under that name."""
+    assert changed(database, "UPDATE execution SET id = 'oxe' WHERE id = 'one'")
+
+    with pytest.raises(omium.StoreError, match="is that of `one`"):
+        omium.open_store().load("oxe")
+
+
+def test_changed_view_is_found(database: Path) -> None:
+    """A view that answers something else is named, although SQLite finds nothing wrong with it."""
+    with sqlite3.connect(database) as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'rollbacks'").fetchone()
+        connection.execute("DROP VIEW rollbacks")
+        connection.execute(sql.replace("'$.reason'", "'$.season'"))
+    connection.close()
+
+    assert "the view `rollbacks` is not the one that Omium makes" in [str(one) for one in omium.verify().problems]
+
+
+def test_events_are_given_only_as_they_were_written(database: Path) -> None:
+    """Whoever goes through a journal is not told of a changed event, also where no state is folded."""
+    headers = cell(database, "append", "headers", rowids(database, "append")[2]).decode()
+    changed(database, "UPDATE append SET headers = ? WHERE headers = ?", headers.replace("grow", "grew"), headers)
+
+    with pytest.raises(omium.StoreError, match="chain"):
+        list(omium.open_store().journal("one"))
 
 
 def test_missing_blob_is_found(database: Path) -> None:

@@ -1,1 +1,1 @@
-"""A world outside of Omium, programs that act on it, and processes that die at any moment."""
+"""Random programs for hypothesis, and a program that kills itself."""

@@ -7,8 +7,9 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from torture.programs import ERRORS, LADDERS, Effect, Lanes, Node, Program, Saved, Step, Together
-from torture.story import Story
+from omium.testing.simulation.process import Death
+from omium.testing.simulation.programs import ERRORS, LADDERS, Effect, Lanes, Node, Program, Saved, Step, Together
+from omium.testing.simulation.story import Story
 
 TROUBLES = ("", "refused", "late", "lost")
 
@@ -101,8 +102,8 @@ def _around(
     return found
 
 
-def deaths() -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
-    return st.lists(st.tuples(st.integers(1, 60), st.integers(0, 8)), max_size=4).map(tuple)
+def deaths() -> st.SearchStrategy[tuple[Death, ...]]:
+    return st.lists(st.builds(Death, at=st.integers(1, 60), keep=st.integers(0, 8)), max_size=4).map(tuple)
 
 
 def stories(*, returns: bool = True) -> st.SearchStrategy[Story]:

@@ -1,0 +1,191 @@
+"""A disk that is full, and a store that can only be read: one clear sentence, nothing lost, and it goes on later."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import mixed_work
+import pytest
+from small_disk import Disk, Done, missing, mounted
+
+# A disk for less than the WAL's first file, for a little more than that, and for some executions.
+SIZES = ("500k", "8500k", "9200k", "10000k")
+SIZES_SLICE = 2
+ENOUGH = "100m"
+RUNS_MAX = 60
+RUN_S = 120.0
+LOOKING = (("list",), ("show", "sold"), ("checkpoints", "sold"), ("stats",), ("verify",), ("export", "sold"))
+CODE = f"{mixed_work.__file__}:sell"
+CHANGING = (
+    ("run", CODE, "--input", '"a pen"'),
+    ("resume", "cut", "--code", mixed_work.__file__),
+    ("rollback", "sold", "paid", "--code", mixed_work.__file__, "--yes"),
+    ("pause", "cut"),
+    ("halt", "cut", "--by", "ann", "--reason", "no more"),
+    ("prune", "--older-than", "0d", "--yes"),
+)
+SETTINGS = 'store = "omium.db"\n'
+
+
+@pytest.fixture(scope="module")
+def mounting() -> None:
+    """Nothing can be shown of disks where none can be mounted."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with everything in it, as a process leaves it that is killed."""
+    folder = tmp_path_factory.mktemp("original")
+    (folder / "omium.toml").write_text(SETTINGS, encoding="utf-8")
+    for job in ("calm", "cut"):
+        subprocess.run([sys.executable, mixed_work.__file__, job], cwd=folder, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(original: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Done]:
+    """What the commands say that only look, where everything can be written."""
+    copy = tmp_path_factory.mktemp("expected") / "copy"
+    shutil.copytree(original, copy)
+    return {command: inside(copy, sys.executable, "-m", "omium", *command) for command in LOOKING}
+
+
+def one_sentence(done: Done) -> str:
+    """Return the error that a command ends with, which is one line; a plan of what it would do may come before it."""
+    lines = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "Traceback" not in done.text and "unexpected" not in done.text, done
+    return lines[0]
+
+
+def sell(disk: Disk, number: int) -> Done:
+    return disk.omium("run", CODE, "--input", json.dumps(f"map {number}"), "--execution-id", f"e{number}")
+
+
+def seen(disk: Disk) -> list[str]:
+    """Return what the world saw."""
+    return disk.run("cat", mixed_work.WORLD).out.splitlines()
+
+
+@pytest.mark.parametrize("number", range(len(SIZES)))
+def test_full_disk(number: int, mounting: None, tmp_path: Path, pressed: Callable[[int, int], int]) -> None:
+    """What does not fit is told and can be looked at; when there is space again, everything is gone on with."""
+    if number >= pressed(SIZES_SLICE, len(SIZES)):
+        return
+    with mounted(tmp_path, SIZES[number]) as disk:
+        disk.run("sh", "-c", f"echo '{SETTINGS.strip()}' > omium.toml")
+        last = 0
+        for last in range(RUNS_MAX):
+            done = sell(disk, last)
+            if done.status:
+                break
+        assert done.status == 1, done
+        assert any(text in done.err for text in ("full", "No space left", "disk I/O error")), done
+        one_sentence(done)
+        for command in ("list", "verify"):
+            looked = disk.omium(command)
+            assert looked.status == 0 or "there is no store" in one_sentence(looked) or last == 0, looked
+        print(SIZES[number], last, done.err)
+
+        disk.resize(ENOUGH)
+
+        began = f'"e{last}"' in disk.omium("list", "--json").out
+        if began:
+            done = disk.omium("resume", f"e{last}", "--code", mixed_work.__file__)
+            if done.status == 4:
+                happened = any(line == f"send map {last}" for line in seen(disk))
+                done = answer(disk, f"e{last}", happened)
+        else:
+            done = sell(disk, last)
+        assert done.status == 0, done
+        assert sell(disk, last + 1).status == 0
+        verified = disk.omium("verify", "--json")
+        assert json.loads(verified.out)["ok"] and json.loads(verified.out)["executions"] == last + 2
+        lines = seen(disk)
+        for one in range(last + 2):
+            for line in (f"charge {10.0 * len(f'map {one}')} for map {one}", f"send map {one}"):
+                assert lines.count(line) == 1, (line, lines)
+
+
+def answer(disk: Disk, execution: str, happened: bool) -> Done:
+    """Say what became of an effect, and go on."""
+    choice = ("--choice", "0", "--value", '"seen"') if happened else ("--choice", "1")
+    done = disk.omium("review", execution, *choice, "--by", "ann", "--reason", "it is on the statement")
+    assert done.status == 0, done
+    return disk.omium("resume", execution, "--code", mixed_work.__file__)
+
+
+def test_read_only_disk(mounting: None, original: Path, expected: dict[tuple[str, ...], Done], tmp_path: Path) -> None:
+    """Everything can be looked at, nothing can be changed, and afterwards all is as it was."""
+    with mounted(tmp_path, ENOUGH) as disk:
+        disk.run("cp", "-r", f"{original}/.", ".")
+        before = disk.run("sh", "-c", "cat omium.db* blobs/*/* | sha256sum").out
+        disk.make_read_only()
+        look(disk.omium, expected)
+        refuse(disk.omium, CHANGING)
+        assert disk.run("sh", "-c", "cat omium.db* blobs/*/* | sha256sum").out == before
+        disk.resize(ENOUGH)
+        assert disk.omium("resume", "cut", "--code", mixed_work.__file__).status == 4
+        assert answer(disk, "cut", True).status == 0
+
+
+@pytest.fixture
+def locked(original: Path, tmp_path: Path) -> Iterator[Callable[..., Done]]:
+    """`omium` as a user who may read a store and not write it."""
+    folder = tmp_path / "locked"
+    shutil.copytree(original, folder)
+    places = [folder, *folder.rglob("*")]
+
+    # The rights of files bind the superuser only without its privileges.
+    humble = ("setpriv", "--inh-caps=-all", "--bounding-set=-all") if os.geteuid() == 0 else ()
+
+    def omium(*args: str) -> Done:
+        return inside(folder, *humble, sys.executable, "-m", "omium", *args)
+
+    for place in places:
+        place.chmod(0o555 if place.is_dir() else 0o444)
+    yield omium
+    for place in places:
+        if place.is_dir():
+            place.chmod(0o755)
+
+
+def test_a_user_who_may_not_write(
+    expected: dict[tuple[str, ...], Done], locked: Callable[..., Done], pressed: Callable[[int, int], int]
+) -> None:
+    """Who has no right to write a store can look at it, and is told so when anything would be changed."""
+    looked, changed = pressed(2, len(LOOKING)), pressed(1, len(CHANGING))
+    look(locked, dict(list(expected.items())[:looked]))
+    refuse(locked, CHANGING[:changed])
+
+
+def inside(folder: Path, *command: str) -> Done:
+    """Run a command in a folder."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OMIUM_")}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=RUN_S)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def look(omium: Callable[..., Done], expected: dict[tuple[str, ...], Done]) -> None:
+    """Every command that only looks says what it says elsewhere."""
+    for command, right in expected.items():
+        assert right.status == 0, right
+        assert omium(*command) == right
+    doctor = omium("doctor")
+    assert doctor.status == 1 and "cannot be written" in doctor.out and "is whole below its chains" in doctor.out
+
+
+def refuse(omium: Callable[..., Done], commands: Sequence[tuple[str, ...]]) -> None:
+    """Every command that changes something says in one sentence why it cannot."""
+    for command in commands:
+        done = omium(*command)
+        assert done.status == 1, done
+        assert "read-only" in one_sentence(done), done

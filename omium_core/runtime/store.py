@@ -99,6 +99,8 @@ class Store:
             events = read_row(row)
             digest = _chained(row, events, digest or self._before(row, events[0], 0).digest)
             yield from events
+        if not digest:
+            self._refuse_empty(execution)
 
     def mentions(self, topic: str, limit: int) -> list[tuple[str, Event]]:
         """Return the execution and the event of each that has a topic, those committed last first."""
@@ -228,8 +230,14 @@ class Store:
             if until is not None and loaded.state.seq >= until:
                 break
         if loaded is None:
+            self._refuse_empty(execution)
             raise UnknownExecution(execution)
         return loaded
+
+    def _refuse_empty(self, execution: str) -> None:
+        """Raise `Corrupted` for an execution that is there without a journal: its start was one append with its row."""
+        if self.journal.execution(execution) is not None:
+            raise Corrupted(f"the events of `{execution}` are missing", execution)
 
     def _fold(self, row: JournalRow, loaded: Loaded | None, until: int | None, depth: int) -> Loaded:
         events = read_row(row)
@@ -241,7 +249,9 @@ class Store:
     def _before(self, row: JournalRow, first: Event, depth: int) -> Loaded:
         """Return what a journal's first event follows: nothing, or what a fork has from its source."""
         if isinstance(first, ExecutionStarted | Forked) and first.execution != row.execution:
-            raise Corrupted(f"the journal of `{row.execution}` is that of `{first.execution}`", row.execution, first.seq)
+            raise Corrupted(
+                f"the journal of `{row.execution}` is that of `{first.execution}`", row.execution, first.seq
+            )
         if isinstance(first, Forked):
             return self._load(first.source, first.source_seq, depth + 1)
         return Loaded(ExecutionState(), GENESIS, 0)

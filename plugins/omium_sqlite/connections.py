@@ -93,6 +93,9 @@ class Connections:
             raise
         finally:
             self.leave()
+            if self._writer is None:
+                # Nobody closes what could not be opened.
+                self._between.forget()
 
     @property
     def is_inherited(self) -> bool:

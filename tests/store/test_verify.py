@@ -169,6 +169,16 @@ def test_changed_view_is_found(database: Path) -> None:
     assert "the view `rollbacks` is not the one that Omium makes" in [str(one) for one in omium.verify().problems]
 
 
+def test_missing_journal_is_not_an_empty_one(database: Path) -> None:
+    """An execution that lost all of its appends is damaged, for whoever reads it in whatever way."""
+    assert changed(database, "DELETE FROM append WHERE id >> 32 = 1")
+
+    with pytest.raises(omium.StoreError, match="events of `one` are missing"):
+        omium.execution_of("one").status  # noqa: B018  # reading it is what is tried
+    with pytest.raises(omium.StoreError, match="events of `one` are missing"):
+        list(omium.open_store().journal("one"))
+
+
 def test_events_are_given_only_as_they_were_written(database: Path) -> None:
     """Whoever goes through a journal is not told of a changed event, also where no state is folded."""
     headers = cell(database, "append", "headers", rowids(database, "append")[2]).decode()

@@ -108,10 +108,11 @@ def test_a_changed_store_is_left_as_it_is(left: Path) -> None:
     data = bytearray(wal.read_bytes())
     flip((HEADER_BYTES + FRAME_BYTES * 3 + 500) * 8)(data)
     wal.write_bytes(data)
-    before = left.read_bytes()
+    before, descriptors = left.read_bytes(), len(os.listdir("/dev/fd"))
 
     for _ in range(2):
         with pytest.raises(Corrupted, match="frame 4 of its WAL was changed"):
             SqliteJournal(left)
 
     assert (left.read_bytes(), wal.read_bytes()) == (before, bytes(data))
+    assert len(os.listdir("/dev/fd")) == descriptors

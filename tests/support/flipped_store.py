@@ -166,7 +166,7 @@ def gone_on() -> Answers:
     return {
         "resume": asked(_resumed),
         "reject": asked(_rejected),
-        "rollback": asked(lambda: _execution(omium.rollback("late", to="priced", reason="broken", by="ann"))[:3]),
+        "rollback": asked(lambda: _execution(omium.rollback("late", to="valued", reason="broken", by="ann"))[:3]),
         "world": Answer(Path(mixed_work.WORLD).read_text(encoding="utf-8")),
     }
 
@@ -223,7 +223,8 @@ def _execution(execution: Execution) -> tuple[Any, ...]:
 
 def _states(id: str) -> list[Any]:
     store = omium.open_store()
-    return [store.checkpoint(id, one.id) for one in store.execution(id).checkpoints]
+    # The last ones have the large value as well, which `load` gives.
+    return [store.checkpoint(id, one.id) for one in store.execution(id).checkpoints[:5]]
 
 
 def _effects(id: str) -> list[Any]:

@@ -33,27 +33,27 @@ def act(line: str) -> str:
     return f"did {line}"
 
 
-@effect(read=True)
+@effect(read=True, name="mixed_look")
 def look(item: str) -> dict[str, object]:
     return {"item": item, "stock": len(item), "words": [f"word {number} of {item}" for number in range(40)]}
 
 
-@effect(model=True)
-def ask_price(item: str) -> float:
+@effect(model=True, name="mixed_guess_price")
+def guess_price(item: str) -> float:
     return float(len(item) * 10)
 
 
-@effect(key=lambda item: f"stock-{item}")
+@effect(key=lambda item: f"stock-{item}", name="mixed_reserve")
 def reserve(item: str) -> str:
     return act(f"reserve {item}")
 
 
-@effect(undo=lambda value: act(f"refund: {value}"))
+@effect(undo=lambda value: act(f"refund: {value}"), name="mixed_charge")
 def charge(item: str, amount: float) -> str:
     return act(f"charge {amount} for {item}")
 
 
-@effect(irreversible=True)
+@effect(irreversible=True, name="mixed_send")
 def send(item: str) -> str:
     return act(f"send {item}")
 
@@ -62,32 +62,32 @@ def is_affordable(price: float) -> None:
     require(price < PRICE_MAX, f"{price} is too much")
 
 
-@checkpoint("looked")
+@checkpoint("mixed_looked")
 def looked(item: str) -> list[object]:
     return [look(item), *[f"line {number} of what is known of {item}" for number in range(600)]]
 
 
-@checkpoint("priced", ensures=is_affordable, recovery=Recovery(Retry(2), Pause("a buyer"), Halt()))
+@checkpoint("valued", ensures=is_affordable, recovery=Recovery(Retry(2), Pause("a buyer"), Halt()))
 def priced(item: str) -> float:
-    return ask_price(item)
+    return guess_price(item)
 
 
-@checkpoint("paid")
+@checkpoint("mixed_paid")
 def paid(item: str, amount: float) -> list[str]:
     return [reserve(item), charge(item, amount)]
 
 
-@checkpoint("described")
+@checkpoint("mixed_described")
 def described(item: str) -> str:
     return "".join(map(chr, random.Random(item).choices(range(32, 0x2FFF), k=TEXT_CHARACTERS)))
 
 
-@checkpoint("sent")
+@checkpoint("mixed_sent")
 def sent(item: str) -> str:
     return send(item)
 
 
-@workflow
+@workflow(name="mixed_sell")
 def sell(item: str) -> dict[str, object]:
     known = looked(item)
     price = priced(item)
@@ -107,9 +107,9 @@ def calm() -> None:
         selling = sell
         selling.start("a map", execution_id="sold")
         selling.start("a lamp", execution_id="undone")
-        omium.rollback("undone", to="looked", reason="the lamp is broken", by="ann")
+        omium.rollback("undone", to="mixed_looked", reason="the lamp is broken", by="ann")
         selling.resume("undone")
-        omium.fork("sold", at="priced", execution_id="forked")
+        omium.fork("sold", at="valued", execution_id="forked")
         selling.resume("forked")
         with suppress(omium.ExecutionPaused):
             selling.start("a very large wardrobe", execution_id="asked")

@@ -32,6 +32,8 @@ PLANS: dict[str, Callable[[Faults, int, Place], Faults]] = {
     "once, and all of it is stored": lambda faults, write, to: faults.fail(write, after=True, to=to),
     "for good": lambda faults, write, to: faults.fail_from(write, to=to),
 }
+# What the world sees of an effect that nobody can be asked about.
+LINES = {"mixed_charge": "charge {amount} for {item}", "mixed_send": "send {item}"}
 LIMITED = """
 import resource, signal, sys
 sys.path.insert(0, sys.argv[1])
@@ -49,7 +51,8 @@ except omium.StoreError as error:
 def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has a world and a configuration of its own."""
     monkeypatch.chdir(tmp_path)
-    Path("omium.toml").write_text(f'store = "{STORE}"\ndurability = "process"\n', encoding="utf-8")
+    # A relative path: every folder that a test works in has a store of its own.
+    monkeypatch.setenv("OMIUM_STORE", STORE)
 
 
 def world() -> Counter[str]:
@@ -65,25 +68,19 @@ def undisturbed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str
         within.chdir(folder)
         faults = Faults()
         with opened(folder / STORE, clock=VirtualClock(), faults=faults) as store:
-            with_store(store).start("a map", execution_id="one")
+            sell.start("a map", execution_id="one")
             writes: dict[Place, int] = {"journal": faults.writes(), "blobs": faults.writes("blobs")}
             return store.load("one"), world(), writes
 
 
-def with_store(store: OpenStore) -> Any:
-    """Return the workflow over a store."""
-    return omium.workflow(name="sell", store=store.url)(sell.__wrapped__)
-
-
 def go_on(store: OpenStore) -> None:
     """Bring the execution to its end, as a person does who looks at what really happened when that is asked."""
-    selling = with_store(store)
     for _ in range(ROUNDS_MAX):
         try:
             store.execution("one")
         except omium.UnknownExecution:
-            selling.start("a map", execution_id="one")
-        execution = selling.resume("one")
+            sell.start("a map", execution_id="one")
+        execution = sell.resume("one")
         if execution.status != "paused":
             break
         asked = omium.runtime_for(store.url).store.load("one").state.review
@@ -96,7 +93,7 @@ def _answer(store: OpenStore, effect: str) -> None:
     state = omium.runtime_for(store.url).store.load("one").state
     record = state.effects[effect]
     arguments = omium.runtime_for(store.url).store.view("one", record.seq)["arguments"]
-    line = {"charge": "charge {amount} for {item}", "send": "send {item}"}[record.name].format(**arguments)
+    line = LINES[record.name].format(**arguments)
     happened = line in world()
     answer = {"choice": 0, "value": f"did {line}"} if happened else {"choice": 1}
     omium.review("one", **answer, by="ann", reason="it is on the statement", store=store.url)
@@ -117,7 +114,7 @@ def check_intents(store: OpenStore) -> None:
     with suppress(omium.UnknownExecution):
         for event in store.journal("one"):
             intended[getattr(event, "name", "") if type(event).__name__ == "EffectIntended" else ""] += 1
-    done = Counter(line.split()[0] for line in world().elements())
+    done = Counter(f"mixed_{line.split()[0]}" for line in world().elements())
     assert all(count <= intended[name] for name, count in done.items()), (done, intended)
 
 
@@ -138,7 +135,7 @@ def test_a_write_fails(
         told = ""
         try:
             with opened(folder / STORE, clock=VirtualClock(), faults=faults) as store:
-                with_store(store).start("a map", execution_id="one")
+                sell.start("a map", execution_id="one")
         except omium.StoreError as error:
             told = str(error)
         assert told or how != "for good", f"write {write} failed, and nobody was told"
@@ -159,7 +156,6 @@ def test_files_cannot_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pres
     for number in range(count):
         folder = tmp_path / f"limit{number}"
         folder.mkdir()
-        (folder / "omium.toml").write_text(Path("omium.toml").read_text(encoding="utf-8"), encoding="utf-8")
         limit = low + (high - low) * number // max(1, count - 1)
         command = [sys.executable, "-c", LIMITED, str(Path(mixed_work.__file__).parent), str(limit)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_S)

@@ -12,7 +12,7 @@ import attrs
 from omium_policy import types
 from omium_policy.types import ValueType
 
-__all__ = ["BUILT_IN", "Function", "signature"]
+__all__ = ["BUILT_IN", "Function", "signature", "type_named"]
 
 SAME = ValueType("same")
 """Stands for one type that all parameters of this kind share, and the outcome too."""
@@ -72,6 +72,13 @@ def signature(text: str) -> tuple[tuple[ValueType, ...], ValueType]:
         what = f"`{unknown[0]}` is no type" if unknown else "it is no signature"
         raise ValueError(f"`{text}`: {what}; write it like `(money, percent) -> money`, of {', '.join(_WORDS)}")
     return tuple(_WORDS[word] for word in words), _WORDS[match[2]]
+
+
+def type_named(word: str) -> ValueType:
+    """Return the type that a word in a signature stands for; raise `ValueError` where it stands for none."""
+    if word not in _WORDS:
+        raise ValueError(f"`{word}` is no type; there is {', '.join(_WORDS)}")
+    return _WORDS[word]
 
 
 def _function(name: str, written: str, call: Callable[..., Any], cost: int = 1) -> Function:

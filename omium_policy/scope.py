@@ -21,6 +21,8 @@ STEP = types.record(
         "elapsed": types.DURATION,
         "cost": types.money("USD"),
         "tokens": types.INTEGER,
+        # Whether the outcome is of the type that the program and the policy declare.
+        "conforms": types.BOOLEAN,
     }
 )
 """What a rule may know of the step that it looks at."""
@@ -32,6 +34,9 @@ RUN = types.record(
         "tokens": types.INTEGER,
         "steps": types.INTEGER,
         "recoveries": types.INTEGER,
+        # Whether it is in a journal that verifies, and whether it can be stopped from outside.
+        "recorded": types.BOOLEAN,
+        "stoppable": types.BOOLEAN,
     }
 )
 """What a rule may know of the whole execution."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,11 +64,11 @@ def test_several_mistakes_are_told_each_at_its_place(model: str) -> None:
     )
 
 
-def test_mutations_of_the_model_are_found_where_they_are(model: str) -> None:
+def test_mutations_of_the_model_are_found_where_they_are(model: str, pressed: Callable[[int, int], int]) -> None:
     """Each token deleted, doubled or replaced: no crash; first error within a line in 98 %, exactly one in 80 %."""
     chance = random.Random(1)
     near = single = wrong = 0
-    for word, start, end in tokens(model):
+    for word, start, end in tokens(model)[:: pressed(5, 1)]:
         line = model.count("\n", 0, start) + 1
         other = chance.choice(["foo", "}", "{", "42", "retry", ")", "="])
         for mutant in (
@@ -80,7 +81,7 @@ def test_mutations_of_the_model_are_found_where_they_are(model: str) -> None:
             near += bool(found) and abs(found[0].line - line) <= 1
             single += len(found) == 1
 
-    assert wrong > 2000
+    assert wrong > pressed(400, 2000)
     assert near / wrong >= 0.98
     assert single / wrong >= 0.80
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -48,6 +50,15 @@ class PluginHooks:
 
     def __attrs_post_init__(self) -> None:
         self._teller = Teller(self._told)
+        # The interpreter has no way to unregister, and this may be gone before the process is.
+        weak = weakref.WeakMethod(self._after_fork_in_child)
+
+        def call() -> None:
+            alive = weak()
+            if alive is not None:
+                alive()
+
+        os.register_at_fork(after_in_child=call)
 
     @classmethod
     def of(cls, plugins: Plugins, config: Config) -> PluginHooks:
@@ -139,6 +150,10 @@ class PluginHooks:
             self._events.put(None)
             self._thread.join()
             self._thread = None
+
+    def _after_fork_in_child(self) -> None:
+        """Begin with nothing queued: the parent has the threads, and tells what it has queued itself."""
+        self._events, self._thread, self._teller = queue.Queue(QUEUE_MAX), None, Teller(self._told)
 
     def _ask(
         self,

@@ -7,6 +7,7 @@ import click
 from omium import operating
 from omium.cli.code import code_of
 from omium.cli.facts import execution_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
@@ -58,7 +59,7 @@ def rollback(
         output.data({"plan": plan.as_data(), "execution": execution_facts(runtime.store, row.id)})
         return
     render(build_story(runtime.store, row.id), output.console(), details=False)
-    output.next(" ".join(filter(None, ("omium resume", short_id(runtime.store, row.id), file))))
+    output.next(command("resume", short_id(runtime.store, row.id), code_argument(row.workflow, file)))
 
 
 @click.command()
@@ -84,7 +85,7 @@ def fork(
         output.data({"source": row.id, "execution": execution_facts(runtime.store, made.id)})
         return
     click.echo(made.id)
-    output.next(" ".join(filter(None, ("omium resume", short_id(runtime.store, made.id), file))))
+    output.next(command("resume", short_id(runtime.store, made.id), code_argument(row.workflow, file)))
 
 
 def _show(output: Output, execution: str, plan: Plan, dry_run: bool) -> None:

@@ -7,6 +7,7 @@ import click
 from omium import operating
 from omium.cli.diagnosing import BROKEN as SICK
 from omium.cli.diagnosing import as_data, diagnose
+from omium.cli.hints import command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
@@ -41,7 +42,7 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
             click.echo(f"pruned: the values of {len(result.pruned)} executions are gone, as their journals say")
         for id, digest in result.heads.items() if execution is not None else ():
             click.echo(f"head: {digest}")
-            output.next(f"omium verify {short_id(store, id)} --head {digest[:16]}")
+            output.next(command("verify", short_id(store, id), "--head", digest[:16]))
     else:
         for one in result.problems:
             click.echo(clean(f"broken: {one}"))

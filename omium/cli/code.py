@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from omium import running
+from omium.cli.hints import SHIPPED
 from omium.config import load_config
 from omium.runtime import Runtime
 from omium_core.errors import OmiumError, UsageError
@@ -22,7 +23,6 @@ from omium_core.runtime.declarations import StepDeclaration, WorkflowDeclaration
 __all__ = ["CodeFailed", "code_of", "declared", "loaded", "workflow_of"]
 
 _SPEC = re.compile(r"(?P<code>.+?)(?::(?P<name>[^/\\:]+))?\Z")
-_SHIPPED = {"loan-onboarding": "omium.demo.onboarding"}
 
 
 @attrs.define
@@ -67,14 +67,14 @@ def code_of(runtime: Runtime, execution: str, workflow: str, spec: str | None, c
     elif configured:
         for one in configured:
             loaded(one)
-    elif workflow not in _SHIPPED:
+    elif workflow not in SHIPPED:
         raise UsageError(
             f"the code of workflow `{workflow}` is missing; name the file that declares it "
             f"(`omium {command} ... --code FILE`), or set `workflows` in [tool.omium]"
         )
-    if spec is None and workflow in _SHIPPED and runtime.registry.find(WorkflowDeclaration, workflow) is None:
+    if spec is None and workflow in SHIPPED and runtime.registry.find(WorkflowDeclaration, workflow) is None:
         # A project's own workflow of that name comes first.
-        loaded(_SHIPPED[workflow])
+        loaded(SHIPPED[workflow])
     return running.workflow_named(runtime, workflow)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omium.cli.planning import plan_rollback
+from omium.cli.wording import steps_text
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, DONE, EffectRecord
@@ -24,20 +25,21 @@ def consequences(state: ExecutionState, asked: e.ReviewRequested, action: str, c
         return []
     if action in _AGAIN and step in state.steps:
         return [_again(state, step), *_effects(state, step)]
+    name = steps_text(step)
     match action:
         case "set" | "value":
-            return [f"`{step}` is not attempted again; the corrected outcome counts if every rule holds for it"]
+            return [f"`{name}` is not attempted again; the corrected outcome counts if every rule holds for it"]
         case "skip":
-            return [f"the workflow goes on with nothing for `{step}`", *_effects(state, step)]
+            return [f"the workflow goes on with nothing for `{name}`", *_effects(state, step)]
         case "reject":
-            return [f"the next rung of the ladder of `{step}` is taken; without one the execution is halted"]
+            return [f"the next rung of the ladder of `{name}` is taken; without one the execution is halted"]
     return []
 
 
 def _again(state: ExecutionState, step: str) -> str:
-    kept = [one.step or one.name for one in state.path_to_head() if one.step]
-    text = f"`{step}` is done again, as attempt {state.steps[step].attempts + 1}"
-    return f"{text}; kept: {', '.join(kept)}" if kept else text
+    kept = [one.step for one in state.path_to_head() if one.step]
+    text = f"`{steps_text(step)}` is done again, as attempt {state.steps[step].attempts + 1}"
+    return f"{text}; kept: {steps_text(*kept)}" if kept else text
 
 
 def _effects(state: ExecutionState, step: str) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import click
 
+from omium.cli.hints import command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
@@ -52,7 +53,7 @@ def export(
         output.data({"execution": row.id, "format": FORMAT, "output": str(path), **end})
         return
     output.note(f"exported {end['events']} events and {end['blobs']} blobs of {row.id}; head: {end['hash']}")
-    output.next(f"omium verify {short_id(store, row.id)} --head {end['hash'][:16]}")
+    output.next(command("verify", short_id(store, row.id), "--head", end["hash"][:16]))
 
 
 @contextlib.contextmanager
@@ -77,7 +78,7 @@ def _opened(path: Path | None, overwrite: bool) -> Iterator[TextIO]:
     except FileExistsError as error:
         raise UsageError(f"there is a file `{path}` already; give another name, or `--overwrite`") from error
     except OSError as error:
-        raise UsageError(f"`{path}` cannot be written: {error.strerror}") from error
+        raise UsageError(f"`{path}` cannot be written: {(error.strerror or str(error)).lower()}") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from omium.cli.facts import row_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.looking import print_rows
 from omium.cli.opening import existing, last_rows
@@ -34,9 +35,10 @@ def home(output: Output) -> None:
     print_rows(output, store, rows)
     for row, question in waiting:
         click.echo(clean(f"waits for a person: {short_id(store, row.id)}  {question}"))
-    commands = [f"omium show {short_id(store, rows[0].id)}", "omium list", "omium --help"]
+    commands = [command("show", short_id(store, rows[0].id)), "omium list", "omium --help"]
     if waiting:
-        commands.insert(0, f"omium recover {short_id(store, waiting[0][0].id)}")
+        first = waiting[0][0]
+        commands.insert(0, command("recover", short_id(store, first.id), code_argument(first.workflow)))
     output.next(*commands[:3])
 
 

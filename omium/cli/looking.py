@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from omium.cli.facts import checkpoint_facts, row_facts, status_text, story_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing, found
 from omium.cli.options import common, execution_option, fill, places
@@ -15,7 +16,7 @@ from omium_core.engine.state import CheckpointRecord
 from omium_core.interfaces.checkpoint import ExecutionRow
 from omium_core.runtime.store import Store
 
-__all__ = ["checkpoints", "list_executions", "name_next", "print_rows", "show"]
+__all__ = ["checkpoints", "going_back", "list_executions", "name_next", "print_rows", "show"]
 
 LIMIT = 20
 LIMIT_MAX = 1_000_000
@@ -41,7 +42,7 @@ def list_executions(output: Output, status: str | None, workflow: str | None, li
         output.note("there are no such executions")
         return
     print_rows(output, store, rows)
-    output.next(f"omium show {short_id(store, rows[0].id)}")
+    output.next(command("show", short_id(store, rows[0].id)))
 
 
 @click.command()
@@ -89,7 +90,7 @@ def checkpoints(output: Output, given: tuple[str, ...], execution_id: str | None
         ("NAME", "STEP", "AGENT", "TIME", "ID", ""), [_checkpoint(one, state.head, standing) for one in points]
     )
     last = path[-2].name if len(path) > 1 else path[-1].name
-    output.next(f"omium rollback {short_id(store, row.id)} {last}", f"omium fork {short_id(store, row.id)} --at {last}")
+    output.next(*going_back(store, row, last))
 
 
 def print_rows(output: Output, store: Store, rows: list[ExecutionRow]) -> None:
@@ -100,20 +101,25 @@ def print_rows(output: Output, store: Store, rows: list[ExecutionRow]) -> None:
 
 def name_next(output: Output, store: Store, row: ExecutionRow) -> None:
     """Name what is likely next for an execution as it is."""
-    short = short_id(store, row.id)
+    short, code = short_id(store, row.id), code_argument(row.workflow)
     status = status_text(store, row)
     if status == "paused":
         review = store.load(row.id).state.review
         asked = review is not None and review.answer is None
-        output.next(f"omium recover {short}" if asked else f"omium resume {short}")
+        output.next(command("recover" if asked else "resume", short, code))
     elif status == "interrupted":
-        output.next(f"omium resume {short}")
+        output.next(command("resume", short, code))
     elif status == "halted":
         state = store.load(row.id).state
-        point = state.checkpoints[state.head].name
-        output.next(f"omium rollback {short} {point}", f"omium fork {short} --at {point}")
+        output.next(*going_back(store, row, state.checkpoints[state.head].name))
     else:
-        output.next(f"omium checkpoints {short}")
+        output.next(command("checkpoints", short))
+
+
+def going_back(store: Store, row: ExecutionRow, point: str) -> tuple[str, str]:
+    """Return the commands that go on from a checkpoint of an execution: in it, and in a new one."""
+    short, code = short_id(store, row.id), code_argument(row.workflow)
+    return command("rollback", short, point, code), command("fork", short, code, "--at", point)
 
 
 def _row(store: Store, row: ExecutionRow) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["SCHEMA_VERSION", "Output", "interactive", "make_console", "plain"]
+__all__ = ["PIPE_COLUMNS", "SCHEMA_VERSION", "Output", "interactive", "make_console", "plain"]
 
 SCHEMA_VERSION = 1
-# Nobody reads a pipe at a certain width, so lines are not folded there.
 PIPE_COLUMNS = 10_000
+"""Nobody reads a pipe at a certain width, so lines are not folded there."""
 
 
 def interactive() -> bool:

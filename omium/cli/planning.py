@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from omium.cli.wording import steps_text
 from omium_core.engine.state import CheckpointRecord, ExecutionState
 from omium_core.model.effect import COMPENSABLE, EffectRecord
 
@@ -34,7 +35,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Return it in words."""
-        steps = ", ".join(one.step or one.name for one in self.dropped) or "none"
+        steps = steps_text(*(one.step or one.name for one in self.dropped)) or "none"
         return [
             f"roll back to {self.target.name} ({self.target.id})",
             f"  steps that are dropped and done again: {steps}",
@@ -62,4 +63,4 @@ def _effect(effect: EffectRecord) -> dict[str, Any]:
 
 
 def _place(effect: EffectRecord) -> str:
-    return f"{effect.name} of {effect.step or 'the workflow'} ({effect.kind})"
+    return f"{effect.name} of {steps_text(effect.step) or 'the workflow'} ({effect.kind})"

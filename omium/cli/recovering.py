@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import Any
 
 import attrs
@@ -10,18 +13,21 @@ import click
 from omium import operating, reviewing
 from omium.cli.code import code_of
 from omium.cli.consequences import consequences
+from omium.cli.facts import row_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
-from omium.cli.output import Output, interactive
+from omium.cli.output import PIPE_COLUMNS, Output, interactive
 from omium.cli.planning import plan_rollback
 from omium.cli.reviewing import set_value
 from omium.cli.running import resume_execution
 from omium.cli.story import Node
 from omium.cli.tree import build_story, render
-from omium.cli.wording import clean, review_texts, value_text
+from omium.cli.wording import clean, review_texts, steps_text, value_text
 from omium_core.engine.state import ExecutionState, Review
 from omium_core.errors import UsageError
+from omium_core.interfaces.checkpoint import ExecutionRow
 from omium_core.model.fix import ADVICE
 from omium_core.recovery.catalog import Tally
 from omium_core.runtime.store import Store
@@ -49,6 +55,9 @@ def recover(output: Output, given: tuple[str, ...], execution_id: str | None, co
     runtime = existing()
     row = runtime.store.find(execution or "@last-failed")
     state = runtime.store.load(row.id).state
+    if state.status == "completed":
+        _nothing(output, runtime.store, row)
+        return
     asks = state.review is not None and state.review.answer is None
     if asks or state.status == "halted":
         _check_terminal(output, runtime.store, state)
@@ -61,19 +70,30 @@ def recover(output: Output, given: tuple[str, ...], execution_id: str | None, co
     resume_execution(output, row.id, file, "recover")
 
 
+def _nothing(output: Output, store: Store, row: ExecutionRow) -> None:
+    short = short_id(store, row.id)
+    if output.as_json:
+        output.data({"execution": row_facts(store, row)})
+        return
+    click.echo(f"{short} is completed; there is nothing to recover")
+    output.next(command("show", short))
+
+
 def _check_terminal(output: Output, store: Store, state: ExecutionState) -> None:
     if interactive() and not output.as_json:
         return
-    short = short_id(store, state.id)
+    short, code = short_id(store, state.id), code_argument(state.workflow)
+    look, go_on = command("show", short), command("resume", short, code)
     if state.status == "halted":
+        back = command("rollback", short, "CHECKPOINT", code, "--yes")
         raise UsageError(
-            f"nobody can be asked here; `{short}` is halted: `omium rollback {short} CHECKPOINT --yes` goes back "
-            f"(`omium checkpoints {short}` lists them), and `omium resume {short}` goes on from there"
+            f"nobody can be asked here; `{short}` is halted: `{back}` goes back "
+            f"(`{command('checkpoints', short)}` lists them), and `{go_on}` goes on from there"
         )
+    answer = command("review", short, "--approve", "--by", "WHO")
     raise UsageError(
-        f"nobody can be asked here; answer with `omium review {short} --approve --by WHO`, or with `--fix N`, "
-        f"`--edit`, `--set`, `--choice N`, `--skip` or `--reject` as `omium show {short}` lists them, "
-        f"and go on with `omium resume {short}`"
+        f"nobody can be asked here; answer with `{answer}`, or with `--fix N`, `--edit`, `--set`, `--choice N`, "
+        f"`--skip` or `--reject` as `{look}` lists them, and go on with `{go_on}`"
     )
 
 
@@ -103,7 +123,7 @@ class _Dialogue:
             self._show_choice(number, choice)
         click.echo()
         for _ in range(ANSWERS_MAX):
-            number = click.prompt("Choice", type=click.IntRange(0, len(body["choices"]) - 1), err=True)
+            number = click.prompt("Choice", type=_number(len(body["choices"])), err=True)
             choice = body["choices"][number]
             given = self._given(choice, number)
             self._preview(choice, given)
@@ -136,7 +156,7 @@ class _Dialogue:
 
     def _show_choice(self, number: int, choice: dict[str, Any]) -> None:
         kind, change, lines = self._known(choice)
-        click.echo(f"  {number} {clean(choice['action']).ljust(7)} {clean(choice['label'])}")
+        _say(choice["label"], 12, lead=f"  {number} {clean(choice['action']).ljust(7)} ")
         for line in (*lines, *consequences(self.state, self.review.request, kind, change)):
             _say(line, 12)
 
@@ -175,11 +195,11 @@ class _Dialogue:
         kind, change, _ = self._known(choice)
         shown = {name: one for name, one in given.items() if name in ("edit", "set", "value")}
         what = "; ".join(f"{name}: {value_text(one)}" for name, one in shown.items()) or choice["label"]
-        click.echo(clean(f"This records `{choice['action']}`: {what}"), err=True)
+        _say(f"This records `{choice['action']}`: {what}", lead="", err=True)
         for line in consequences(self.state, self.review.request, kind, change):
-            click.echo(f"  {clean(line)}", err=True)
+            _say(line, err=True)
         if given.get("always"):
-            click.echo("  it also reaches later executions, until `omium fixes --revoke` ends that", err=True)
+            _say("it also reaches later executions, until `omium fixes --revoke` ends that", err=True)
 
 
 def _go_back(output: Output, store: Store, state: ExecutionState) -> None:
@@ -193,20 +213,16 @@ def _go_back(output: Output, store: Store, state: ExecutionState) -> None:
     click.echo("\nWhat can be done: go back to a checkpoint, and on from there")
     for number, point in enumerate(points):
         dropped = [one.step for one in points[number + 1 :]]
-        _say(f"{number} {point.name}: {f'done again: {_listed(dropped)}' if dropped else 'nothing is dropped'}")
+        _say(f"{number} {point.name}: {f'done again: {steps_text(*dropped)}' if dropped else 'nothing is dropped'}")
     click.echo()
-    number = click.prompt("Checkpoint", type=click.IntRange(0, len(points) - 1), default=len(points) - 1, err=True)
+    number = click.prompt("Checkpoint", type=_number(len(points)), default=len(points) - 1, err=True)
     for line in plan_rollback(state, points[number]).lines():
-        click.echo(f"  {clean(line)}", err=True)
+        _say(line, 4, lead="  ", err=True)
     by = click.prompt("Who decides", err=True)
     reason = click.prompt("Why", default="", show_default=False, err=True)
     if not click.confirm("Roll back and go on", err=True):
         raise click.Abort
     operating.rollback(state.id, points[number].id, reason=reason, by=by)
-
-
-def _listed(steps: list[str]) -> str:
-    return ", ".join(dict.fromkeys(one for one in steps if one))
 
 
 def _last_diagnosis(store: Store, state: ExecutionState) -> list[str]:
@@ -223,5 +239,17 @@ def _without_choices(node: Node) -> Node:
     return attrs.evolve(node, children=tuple(one for one in node.children if one.kind != "choice"))
 
 
-def _say(text: str, indent: int = 2) -> None:
-    click.echo(" " * indent + clean(text))
+def _number(count: int) -> click.IntRange:
+    """Return the numbers from 0 that a choice may have, under a name that people have for them."""
+    numbers = click.IntRange(0, count - 1)
+    numbers.name = "whole number"
+    return numbers
+
+
+def _say(text: str, indent: int = 2, *, lead: str | None = None, err: bool = False) -> None:
+    """Print a sentence after `lead`, folded at a terminal so that its further lines stand below its first."""
+    first, rest = " " * indent if lead is None else lead, " " * indent
+    terminal = (sys.stderr if err else sys.stdout).isatty()
+    width = shutil.get_terminal_size().columns if terminal else PIPE_COLUMNS
+    lines = textwrap.wrap(clean(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    click.echo("\n".join(lines), err=err)

@@ -10,6 +10,7 @@ import click
 from omium import reviewing
 from omium.cli.arguments import read_json
 from omium.cli.facts import execution_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
@@ -55,7 +56,7 @@ def review(output: Output, /, given: tuple[str, ...], execution_id: str | None, 
         output.data({"execution": execution_facts(runtime.store, row.id)})
         return
     output.note(f"recorded what {answer['by']} decided")
-    output.next(f"omium resume {short_id(runtime.store, row.id)}")
+    output.next(command("resume", short_id(runtime.store, row.id), code_argument(row.workflow)))
 
 
 def answer_text(given: str) -> str:

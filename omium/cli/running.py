@@ -15,6 +15,7 @@ from omium import workflows
 from omium.cli.arguments import arguments
 from omium.cli.code import code_of, declared
 from omium.cli.facts import execution_facts, result_of
+from omium.cli.hints import command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing, warn_of_configuration
 from omium.cli.options import common, execution_option, fill, places
@@ -67,12 +68,12 @@ def resume(output: Output, given: tuple[str, ...], execution_id: str | None, cod
     resume_execution(output, execution, file, "resume")
 
 
-def resume_execution(output: Output, execution: str, code: str | None, command: str) -> None:
+def resume_execution(output: Output, execution: str, code: str | None, typed: str) -> None:
     """Go on with an execution in this process, and leave with the status that it ended with."""
     runtime = existing()
     row = runtime.store.find(execution)
     with quiet_stdout(output):
-        declaration = code_of(runtime, row.id, row.workflow, code, command)
+        declaration = code_of(runtime, row.id, row.workflow, code, typed)
     stay = _Stay(output, runtime, row.id, declaration, code)
     stay.go(
         lambda: workflows.resume(runtime, row.id, declaration),
@@ -129,12 +130,12 @@ class _Stay:
         if end.kind == "paused":
             asked = self.runtime.store.load(self.execution).state.review
             waits = asked is not None and asked.answer is None
-            self.output.next(self._again("recover" if waits else "resume"), f"omium show {short}")
+            self.output.next(self._again("recover" if waits else "resume"), command("show", short))
         else:
-            self.output.next(f"omium show {short}")
+            self.output.next(command("show", short))
 
-    def _again(self, command: str) -> str:
-        return " ".join(filter(None, ("omium", command, short_id(self.runtime.store, self.execution), self.code)))
+    def _again(self, how: str) -> str:
+        return command(how, short_id(self.runtime.store, self.execution), self.code)
 
     def _status(self, end: End) -> int:
         if end.kind == "paused":

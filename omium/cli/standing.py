@@ -7,6 +7,7 @@ import click
 
 from omium import reviewing
 from omium.cli.facts import iso
+from omium.cli.hints import command
 from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common
@@ -37,7 +38,7 @@ def fixes(output: Output, workflow: str | None, revoke: str | None, by: str | No
             output.data({"revoked": _facts(gone)})
             return
         output.note(f"`{gone.fix.review}` reaches no later execution of `{gone.workflow}` any more")
-        output.next(f"omium show {short_id(runtime.store, gone.execution)}")
+        output.next(command("show", short_id(runtime.store, gone.execution)))
         return
     found = reviewing.fixes(workflow)
     if output.as_json:

@@ -6,7 +6,9 @@ import click
 
 from omium import operating
 from omium.cli.facts import row_facts
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
+from omium.cli.looking import going_back
 from omium.cli.opening import check_workflow, existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
@@ -38,10 +40,10 @@ def pause(output: Output, given: tuple[str, ...], execution_id: str | None, by: 
         output.data({"execution": row_facts(store, now)})
     elif now.status == "paused":
         click.echo(clean(f"{short} is paused: {store.load(row.id).state.reason}"))
-        output.next(f"omium resume {short}", f"omium show {short}")
+        output.next(command("resume", short, code_argument(row.workflow)), command("show", short))
     else:
         click.echo(f"{short} is {now.status}; it stays as it is")
-        output.next(f"omium show {short}")
+        output.next(command("show", short))
 
 
 @click.command()
@@ -88,8 +90,9 @@ def halt(
 
 def _tell(output: Output, store: Store, rows: list[ExecutionRow]) -> None:
     click.echo(f"halted {len(rows)} execution{'s' if len(rows) != 1 else ''}; new ones start as before")
-    for one in rows[:NAMED_MAX]:
-        click.echo(f"  {short_id(store, one.id)}  {clean(one.workflow)}")
+    named = [(short_id(store, one.id), clean(one.workflow)) for one in rows[:NAMED_MAX]]
+    for short, workflow in named:
+        click.echo(f"  {short.ljust(max(len(one) for one, _ in named))}  {workflow}")
     if len(rows) > NAMED_MAX:
         click.echo(f"  and {len(rows) - NAMED_MAX} more")
 
@@ -99,6 +102,5 @@ def _name_next(output: Output, store: Store, rows: list[ExecutionRow]) -> None:
     if not rows:
         output.next("omium list")
         return
-    short, state = short_id(store, rows[0].id), store.load(rows[0].id).state
-    point = state.checkpoints[state.head].name
-    output.next(f"omium rollback {short} {point}", f"omium fork {short} --at {point}")
+    state = store.load(rows[0].id).state
+    output.next(*going_back(store, rows[0], state.checkpoints[state.head].name))

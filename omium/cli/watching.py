@@ -16,6 +16,7 @@ import attrs
 import click
 
 from omium.cli.facts import iso, row_facts, status_text
+from omium.cli.hints import code_argument, command
 from omium.cli.ids import short_id
 from omium.cli.lines import event_line
 from omium.cli.opening import existing
@@ -99,9 +100,9 @@ def _conclude(output: Output, store: Store, execution: str, status: str) -> None
     if output.as_json:
         facts = {"schema_version": SCHEMA_VERSION, "ended": row_facts(store, store.find(execution))}
         click.echo(json.dumps(plain(facts)))
-    short = short_id(store, execution)
-    next_one = {"paused": f"omium recover {short}", "interrupted": f"omium resume {short}"}
-    output.next(next_one.get(status, f"omium show {short}"))
+    short, code = short_id(store, execution), code_argument(store.find(execution).workflow)
+    next_one = {"paused": command("recover", short, code), "interrupted": command("resume", short, code)}
+    output.next(next_one.get(status, command("show", short)))
     click.get_current_context().exit({"paused": PAUSED, "halted": HALTED, "interrupted": FAILED}.get(status, 0))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import datetime, timezone
 from typing import Any
 
 from omium_core.model import events as e
 
-__all__ = ["clean", "decision_texts", "effect_texts", "moment", "review_texts", "said", "value_text"]
+__all__ = ["clean", "decision_texts", "effect_texts", "moment", "review_texts", "said", "steps_text", "value_text"]
 
 VALUE_CHARS_MAX = 200
 TEXT_CHARS_MAX = 1_000
 _IRREGULAR = {"send": "sent"}
+# A lane that is named by its first step and a digest tells people nothing.
+_LANE = re.compile(r"\[[^\]]*~[0-9a-f]+\]")
 
 
 def clean(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
@@ -27,6 +31,12 @@ def said(effect: str, times: int) -> str:
     if not times:
         return f"{effect} not {done} again"
     return f"{effect} {done} {'once' if times == 1 else f'{times} times'}"
+
+
+def steps_text(*paths: str) -> str:
+    """Return steps as people read them: those that differ only by their lanes once, and in how many they are."""
+    counted = Counter(_LANE.sub("", path) for path in paths)
+    return ", ".join(f"{path} (in {lanes} lanes)" if lanes > 1 else path for path, lanes in counted.items())
 
 
 def value_text(value: Any) -> str:
@@ -59,7 +69,7 @@ def decision_texts(event: e.RecoveryDecided) -> tuple[str, list[str]]:
     if values:
         texts.append(", ".join(f"{name} = {value_text(value)}" for name, value in values.items()))
     if event.delay_s:
-        texts.append(f"after {event.delay_s:.1f} s")
+        texts.append(f"after {event.delay_s:.2g} s" if event.delay_s < 1 else f"after {event.delay_s:.1f} s")
     return label, texts
 
 

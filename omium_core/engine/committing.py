@@ -83,7 +83,7 @@ def _tidied(machine: Machine, inner: Scope) -> Protocol[dict[str, tuple[str, ...
     dropped = [path for path in below if machine.state.outcomes.get(path) is not None]
     left = _leftover(machine, inner, below)
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
-    yield from undoing.compensate(machine, undone)
+    yield from undoing.compensate(machine, undone, inside=inner.path)
     return {
         "unowned": tuple(one.id for one in left if one.stands and one not in undone),
         "unresolved": tuple(one.id for one in machine.state.of_step(inner.path) if one.uncertain),
@@ -113,13 +113,13 @@ def _leftover(machine: Machine, inner: Scope, below: list[str]) -> list[EffectRe
     own = {
         one.id: one
         for one in machine.state.of_step(inner.path)
-        if one.stands and one.id not in inner.asked and one.owner in (None, (inner.path, inner.attempt))
+        if one.stands and one.id not in inner.asked and one.claims.keys() <= {(inner.path, inner.attempt)}
     }
-    # What another step has claimed since is that one's.
+    # What another step has claimed is that one's.
     inside = {
         one.id: one
         for path in below
         for one in machine.state.of_step(path)
-        if one.stands and (one.owner is None or one.owner[0] == path)
+        if one.stands and {claimer for claimer, _ in one.claims} <= set(below)
     }
     return list((own | inside).values())

@@ -111,7 +111,7 @@ def decide(
 def undo_failed(machine: Machine, path: str) -> Protocol[None]:
     """Undo what the failed attempts of a step have done, but for what another step has claimed since."""
     done = [one for one in machine.state.of_step(path) if one.state == DONE and one.kind == COMPENSABLE]
-    yield from undoing.compensate(machine, [one for one in done if one.owner is None])
+    yield from undoing.compensate(machine, [one for one in done if not one.claims], inside=path)
 
 
 def _wait(scope: Scope, seconds: float) -> Protocol[None]:

@@ -7,7 +7,7 @@ from typing import Any
 from omium_core.engine import circuits, undoing
 from omium_core.engine.calls import EffectCall, Outcome
 from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore, Sleep
-from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
+from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Lane, Scope, counted
 from omium_core.errors import StepError, UsageError
 from omium_core.model import events as e
@@ -179,6 +179,8 @@ def _same_request(machine: Machine, scope: Scope, slot: str, call: EffectCall) -
 
 def _same_slot(machine: Machine, scope: Scope, slot: str) -> EffectRecord | None:
     found = [one for one in machine.state.at_slot(slot) if one.stands and _claimable(one, scope)]
+    # What can be undone is not undone for this request while another step relies on it as well.
+    found = [one for one in found if one.kind != COMPENSABLE or not one.is_claimed_outside(scope.path)]
     return found[-1] if found else None
 
 
@@ -198,7 +200,7 @@ def _claimable(effect: EffectRecord, scope: Scope) -> bool:
     if effect.id in scope.asked:
         # Code that asks again for what it got no answer to: the first request is resolved BEFORE there is another.
         return effect.state == UNRESOLVED
-    return effect.owner is None or effect.owner == (scope.path, scope.attempt)
+    return not effect.claims or (scope.path, scope.attempt) in effect.claims
 
 
 def _shared(machine: Machine, effect: EffectRecord, call: EffectCall) -> bool:
@@ -211,7 +213,7 @@ def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> P
     within = scope.enclosing_transaction()
     transaction = machine.state.effects.get(within.transaction or "") if within is not None else None
     moved = effect.owner == (scope.path, scope.attempt) and effect.slot != slot
-    if effect.owner is None or moved or (transaction is not None and not transaction.dissolved):
+    if (scope.path, scope.attempt) not in effect.claims or moved or (transaction is not None and not transaction.dissolved):
         machine.event(
             e.EffectClaimed,
             effect=effect.id,
@@ -237,7 +239,7 @@ def _intend(
     yield from _check_credentials(machine, scope, call)
     within = scope.enclosing_transaction()
     if within is not None and call.target is not None and again is None:
-        _check_transaction(machine, within, call)
+        _check_transaction(machine, scope, call)
     event = machine.event(
         e.EffectIntended,
         call.body,
@@ -304,16 +306,26 @@ def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Prot
     if spent:
         question = f"`{call.name}` presents a credential that was spent before; it needs a new one"
         _abort_if_laddered(scope, question, {})
+        step = scope.step().path
+        if not step:
+            # The workflow's own body has one attempt, which gets the same credential again whatever a person answers.
+            way_out = "call it in a step, or roll back to before the credential was given"
+            raise machine.stop(Stop("halt", f"{question}, and only a step's next attempt gets one; {way_out}", step=step))
         choices = [("retry", "try again; the step gets a new credential")]
         # The attempt that presented it would get the same one again, from its record: the answer begins another one.
-        raise (yield from machine.ask(question, choices, step=scope.step().path, kind="effect_conflict"))
+        raise (yield from machine.ask(question, choices, step=step, kind="effect_conflict"))
 
 
-def _check_transaction(machine: Machine, within: Scope, call: EffectCall) -> None:
+def _check_transaction(machine: Machine, scope: Scope, call: EffectCall) -> None:
     """Inside a transaction everything can be undone, but for one irreversible effect, which is the last."""
-    inside = [one for one in machine.state.within(within.transaction or "") if one.stands and one.owner is not None]
-    final = [one for one in inside if one.kind == IRREVERSIBLE]
-    if final:
-        raise UsageError(f"`{call.name}` comes after the irreversible `{final[0].name}` in transaction `{within.path}`")
-    if call.kind == IDEMPOTENT:
-        raise UsageError(f"`{call.name}` is in transaction `{within.path}`, so it needs an `undo=`")
+    within = scope.enclosing_transaction()
+    while within is not None:
+        inside = [one for one in machine.state.within(within.transaction or "") if one.stands and one.owner is not None]
+        # With this effect in it, a transaction around the call is not an effect of its own any more.
+        final = [one for one in inside if one.kind == IRREVERSIBLE and not scope.is_within(one.id)]
+        if final:
+            message = f"`{call.name}` comes after the irreversible `{final[0].name}` in transaction `{within.path}`"
+            raise UsageError(message)
+        if call.kind == IDEMPOTENT:
+            raise UsageError(f"`{call.name}` is in transaction `{within.path}`, so it needs an `undo=`")
+        within = within.parent.enclosing_transaction() if within.parent is not None else None

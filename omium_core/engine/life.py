@@ -159,6 +159,8 @@ def roll_back_by_person(machine: Machine, runner: str, target: CheckpointRecord,
 
 def _complete(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
     left = [one for one in machine.state.of_step("") if one.stands and one.id not in root.asked]
+    # What a step has claimed is that one's.
+    left = [one for one in left if one.claims.keys() <= {(root.path, root.attempt)}]
     undone = [one for one in left if one.kind == COMPENSABLE and one.state == DONE]
     yield from undoing.compensate(machine, undone)
     event = machine.event(
@@ -212,7 +214,8 @@ def _failed(machine: Machine) -> Protocol[End]:
 
 
 def _pause(machine: Machine, reason: str, review: str | None = None) -> Protocol[None]:
-    if machine.state.status != "paused":
+    # What has ended stays as it ended, also where its result cannot be read any more.
+    if machine.state.status not in ("paused", "completed", "halted"):
         event = machine.event(e.ExecutionPaused, reason=reason, review=review)
         yield DURABLE
         asked = machine.state.review

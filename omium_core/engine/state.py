@@ -200,8 +200,14 @@ class ExecutionState:
         return path in self._owned or path in self.lanes
 
     def within(self, transaction: str) -> list[EffectRecord]:
-        """Return the effects inside a transaction."""
-        return [self.effects[one] for one in self._within.get(transaction, ())]
+        """Return the effects inside a transaction, and inside of those that are in it."""
+        found: dict[str, EffectRecord] = {}
+        waiting = [transaction]
+        while waiting:
+            inside = [one for one in self._within.get(waiting.pop(), ()) if one not in found]
+            found.update((one, self.effects[one]) for one in inside)
+            waiting += inside
+        return list(found.values())
 
     def _fork(self, event: e.Forked) -> None:
         """Become a new execution at the checkpoint: the fold up to here was the source's."""
@@ -210,7 +216,7 @@ class ExecutionState:
             step.failure = step.decision = step.review = None
         for effect in self.effects.values():
             # What the source did stays the source's: this execution can neither claim nor compensate it.
-            effect.abandoned, effect.owner = True, (effect.step, effect.attempt)
+            effect.abandoned, effect.claims = True, {(effect.step, effect.attempt): effect.seq}
             if effect.stands:
                 # A key of the user's names the same effect here, so its provider recognises it.
                 self._lineages[effect.name, effect.lineage].discard(effect.incarnation)
@@ -246,11 +252,11 @@ class ExecutionState:
             return self.lanes.setdefault(scope, {}).setdefault((attempt, label), LaneRecord())
 
     def _release(self, path: str, attempt: int) -> None:
-        """The effects of a step's other attempts stand without an owner: this attempt may claim them."""
+        """A step's other attempts rely on nothing any more: what nobody else relies on may be claimed by this one."""
         for key in self._owned.get(path, ()):
-            effect = self.effects[key]
-            if effect.owner is not None and effect.owner[0] == path and effect.owner[1] != attempt:
-                effect.owner = None
+            claims = self.effects[key].claims
+            for claimer in [one for one in claims if one[0] == path and one[1] != attempt]:
+                del claims[claimer]
 
     def _step_completed(self, event: e.StepCompleted) -> None:
         step = self.steps[event.step]
@@ -258,11 +264,10 @@ class ExecutionState:
         if self.status == "recovering":
             self.status = "running"
         kind = "skipped" if event.skipped else "completed"
-        for path in event.dropped:
-            self.outcomes = self.outcomes.without(path)
+        self._drop(event.dropped)
         self._enter(event.step, Entry(kind, event.digest or "", event.seq, step.name, step.arguments, self.id))
         for key in event.unowned:
-            self.effects[key].owner = None
+            self.effects[key].claims.clear()
         if step.kind == "step":
             # The reads of a finished step are never asked for again; a block's are, because Python cannot skip it.
             self.reads.pop((event.step, event.attempt), None)
@@ -275,12 +280,16 @@ class ExecutionState:
         if event.final:
             self._enter(event.step, Entry("failed", event.digest or "", event.seq, step.name, step.arguments, self.id))
 
+    def _drop(self, paths: tuple[str, ...]) -> None:
+        for path in paths:
+            self.outcomes = self.outcomes.without(path)
+            self._release(path, 0)
+
     def _enter(self, path: str, entry: Entry) -> None:
         self.outcomes = self.outcomes.with_entry(path, entry, f"{entry.kind}:{entry.digest}")
 
     def _checkpoint(self, event: e.CheckpointCommitted) -> None:
-        for path in event.dropped:
-            self.outcomes = self.outcomes.without(path)
+        self._drop(event.dropped)
         if event.saves == "state":
             self.steps[event.step].open = 0
             self._enter(event.step, Entry("saved", event.digest or "", event.seq, event.name, "", self.id))
@@ -308,10 +317,13 @@ class ExecutionState:
         if event.within is not None:
             self._within.setdefault(event.within, {})[event.effect] = None
         self.spent.update(event.credentials)
+        before = self.effects.get(event.effect)
+        claims = dict(before.claims) if before is not None else {}
+        claims.setdefault((event.step, event.attempt), event.seq)
         self.effects[event.effect] = EffectRecord(
             event.effect, event.name, event.kind, event.slot, event.step, event.attempt, event.key,
             event.fingerprint, event.arguments, event.lineage, event.incarnation, event.keyed, event.seq,
-            within=event.within, owner=(event.step, event.attempt), before=self.effects.get(event.effect),
+            within=event.within, claims=claims, before=before,
         )  # fmt: skip
 
     def _done(self, event: e.EffectDone) -> None:
@@ -338,21 +350,15 @@ class ExecutionState:
         else:
             # It was sent again, and only that certainly did not happen: what was known of it before still holds.
             known = DONE if effect.before.state == DONE else UNRESOLVED
-            self.effects[event.effect] = attrs.evolve(
-                effect.before, state=known, owner=effect.owner, claimed_seq=effect.seq
-            )
+            self.effects[event.effect] = attrs.evolve(effect.before, state=known, claims=effect.claims)
 
     def _claimed(self, event: e.EffectClaimed) -> None:
-        effect, claimer = self.effects[event.effect], (event.step, event.attempt)
+        effect = self.effects[event.effect]
+        effect.claims.setdefault((event.step, event.attempt), event.seq)
+        self._owned.setdefault(event.step, {})[event.effect] = None
         if event.within is not None:
             # The transaction has declared effects, as when they were performed in it.
             self.effects[event.within].dissolved = True
-        if effect.owner not in (None, claimer):
-            return  # A user's key that two steps share: it stays whose it was.
-        effect.owner, effect.claimed_seq = claimer, event.seq
-        self._owned.setdefault(event.step, {})[event.effect] = None
-        if event.within is not None:
-            effect.within = event.within
             self._within.setdefault(event.within, {})[event.effect] = None
 
     def _compensated(self, event: e.EffectCompensated) -> None:
@@ -363,10 +369,10 @@ class ExecutionState:
     def _undoing(self, effect: EffectRecord) -> None:
         effect.undoing = True
         # What relies on it is no outcome any more, also while it may stand: the step is done again if it is asked for.
-        path = effect.owner[0] if effect.owner is not None else ""
-        while path:
-            self.outcomes = self.outcomes.without(path)
-            path = path.rpartition("/")[0]
+        for path, _ in effect.claims:
+            while path:
+                self.outcomes = self.outcomes.without(path)
+                path = path.rpartition("/")[0]
 
     def _recovery(self, event: e.RecoveryDecided) -> None:
         step = self.steps.get(event.step)
@@ -404,8 +410,7 @@ class ExecutionState:
                 reads[request] = [one for one in answers if one[1] <= target.seq]
         self.failures = {slot: one for slot, one in self.failures.items() if one[1] <= target.seq}
         for effect in self.effects.values():
-            if effect.seq > target.seq or effect.claimed_seq > target.seq:
-                effect.owner = None
+            effect.claims = {claimer: seq for claimer, seq in effect.claims.items() if seq <= target.seq}
         self.permits.clear()
 
     def _reviewed(self, event: e.ReviewDecided) -> None:

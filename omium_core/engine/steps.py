@@ -249,6 +249,8 @@ def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: b
     if not record.dissolved:
         effects.record_outcome(machine, inner, record, ran)
     inside = [one for one in (record, *machine.state.within(record.id)) if one.stands]
+    # A user's key may name what a step outside relies on as well: that stands whatever becomes of the transaction.
+    inside = [one for one in inside if not one.is_claimed_outside(inner.path)]
     if not failed or _cannot_be_undone(inside):
         return
     for one in inside:
@@ -256,7 +258,8 @@ def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: b
             yield from undoing.resolve(machine, one)
     # What nobody knew of may have been the irreversible effect: it happened, so nothing before it is undone.
     if not _cannot_be_undone(inside):
-        yield from undoing.compensate(machine, [one for one in inside if one.state == DONE and one.kind == COMPENSABLE])
+        undone = [one for one in inside if one.state == DONE and one.kind == COMPENSABLE]
+        yield from undoing.compensate(machine, undone, inside=inner.path)
 
 
 def _cannot_be_undone(inside: list[EffectRecord]) -> bool:

@@ -58,10 +58,14 @@ def _settled(machine: Machine, effect: EffectRecord, outcome: Outcome | None, by
     return True
 
 
-def compensate(machine: Machine, effects: Iterable[EffectRecord]) -> Protocol[None]:
-    """Undo effects, newest first. One that cannot be undone stops the execution and is named."""
+def compensate(machine: Machine, effects: Iterable[EffectRecord], inside: str = "") -> Protocol[None]:
+    """Undo effects, newest first. One that cannot be undone stops the execution and is named.
+
+    What a step outside of the one at `inside` has claimed meanwhile, in another lane, is that one's and stands.
+    """
     for effect in sorted(effects, key=lambda one: one.seq, reverse=True):
-        yield from _undo(machine, effect)
+        if not effect.is_claimed_outside(inside):
+            yield from _undo(machine, effect)
 
 
 def _undo(machine: Machine, effect: EffectRecord) -> Protocol[None]:

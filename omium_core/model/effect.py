@@ -37,9 +37,10 @@ STANDING = (INTENDED, DONE, UNRESOLVED)
 class EffectRecord:
     """One incarnation of an effect that is not a read, folded from the journal.
 
-    `owner` is the step and attempt whose outcome includes it: the one that performed or claimed it. It is None for an
-    effect that stands without an owner and may be claimed. `before` is what was known of it when it was sent again.
-    `undoing`: its compensation was begun, so nobody can rely on it any more.
+    `claims` are the steps and attempts that rely on it, each with the event since which it does: the one that performed
+    it, and whoever it answered. Several share only what a user's key names; what nobody relies on stands without an
+    owner and may be claimed. `before` is what was known of it when it was sent again. `undoing`: its compensation was
+    begun, so nobody can rely on it any more.
     """
 
     id: str
@@ -57,13 +58,17 @@ class EffectRecord:
     seq: int
     state: str = INTENDED
     within: str | None = None
-    owner: tuple[str, int] | None = None
-    claimed_seq: int = 0
+    claims: dict[tuple[str, int], int] = attrs.field(factory=dict)
     value_seq: int = 0
     dissolved: bool = False
     abandoned: bool = False
     before: EffectRecord | None = None
     undoing: bool = False
+
+    @property
+    def owner(self) -> tuple[str, int] | None:
+        """The step and attempt whose outcome includes it: the first that still relies on it."""
+        return next(iter(self.claims), None)
 
     @property
     def stands(self) -> bool:
@@ -74,6 +79,10 @@ class EffectRecord:
     def uncertain(self) -> bool:
         """True while nobody knows whether it happened."""
         return self.state in (INTENDED, UNRESOLVED) and not self.dissolved
+
+    def is_claimed_outside(self, path: str) -> bool:
+        """Say whether a step relies on it that is neither the one at `path` nor inside of it; all are inside of ``."""
+        return bool(path) and any(one != path and not one.startswith(f"{path}/") for one, _ in self.claims)
 
 
 def effect_id(execution: str, name: str, lineage: str, incarnation: int) -> str:

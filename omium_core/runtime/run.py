@@ -134,6 +134,9 @@ class Run:
             command = protocol.throw(error) if error is not None else protocol.send(result)
             if not isinstance(command, Append):
                 return command, None
+            if not machine.made:
+                # An earlier append took these events with it, and they are on disk when that one is.
+                return command, self.recorder.last if command.durable else None
             try:
                 commit = self.recorder.append(machine.take(), machine.state)
             except BaseException as refused:  # The protocol has to see it, like the fate of an append that was taken.

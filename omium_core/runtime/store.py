@@ -64,6 +64,8 @@ class Store:
     running: dict[str, Run] = attrs.field(factory=dict)
     lock: threading.RLock = attrs.field(factory=threading.RLock)
     turns: dict[int, Turn] = attrs.field(factory=dict)
+    # How far an execution is pruned, which is never taken back.
+    _pruned: dict[str, Pruned] = attrs.field(factory=dict, init=False, repr=False)
     # What a rollback verified is read once more by the resume that follows it.
     _lately: dict[str, _Blob] = attrs.field(factory=dict, init=False, repr=False)
     _lately_bytes: int = attrs.field(default=0, init=False, repr=False)
@@ -128,9 +130,9 @@ class Store:
         if row is None:
             raise Corrupted(f"event {seq} of `{execution}` is missing", execution, seq)
         if row.bodies is None:
-            for event in self.events(execution):
-                if isinstance(event, Pruned) and event.until >= seq:
-                    raise ValuePruned(execution, event.until, event.by)
+            pruned = self._pruned_up_to(execution, seq)
+            if pruned is not None:
+                raise ValuePruned(execution, pruned.until, pruned.by)
         return body_of(row, seq)
 
     def blob(self, digest: str) -> bytes:
@@ -153,6 +155,16 @@ class Store:
         for part in self._levels(references(data), lambda digest: digest in seen or digest in found, self._checked):
             found.update(part)
         seen |= found
+
+    def _pruned_up_to(self, execution: str, seq: int) -> Pruned | None:
+        """Return what says that the body of an event was pruned."""
+        known = self._pruned.get(execution)
+        if known is None or known.until < seq:
+            found = (one for one in self.events(execution) if isinstance(one, Pruned) and one.until >= seq)
+            known = next(found, None)
+            if known is not None:
+                self._pruned[execution] = known
+        return known
 
     def _below(self, data: bytes) -> Callable[[str], bytes]:
         """Return what gives the blobs below a body; they are read some hundreds at once, and none twice."""

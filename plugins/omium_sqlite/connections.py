@@ -287,8 +287,9 @@ class Connections:
         """Give a connection to a store that is only read here; somebody who may write can change it meanwhile."""
         seen = tuple(one for suffix in ("", "-wal") for one in _stamp(f"{self.path}{suffix}"))
         if self._reader is None or seen != self._seen:
-            if self._reader is not None:
-                self._reader.close()
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                reader.close()
             self._refuse_emptied()
             self._refuse_changed_wal()
             self._reader, self._seen = self._connect(self._mode_to_look()), seen
@@ -333,6 +334,10 @@ class Connections:
 
     def _refuse_changed_wal(self) -> None:
         """Raise `Corrupted` BEFORE the WAL is copied or written: SQLite would drop all after the change, in silence."""
+        # SQLite reads a WAL when a process opens it first, so there is nothing to find out any more. And to look into
+        # the shared memory would end the locks that the open connection has on it, as closing any descriptor does.
+        if self._reader is not None or self._writer is not None:
+            return
         wrong = wal.damage(self.path)
         if wrong:
             raise Corrupted(f"the store `{self.path}` is damaged: {wrong}; restore it from a backup")

@@ -87,6 +87,19 @@ def test_values_go_and_the_chain_verifies(site: Any, store: Any) -> None:
     assert plan(store, Choice(LATER_S)).executions == ()
 
 
+def test_a_pruned_execution_stays_as_it_ended(site: Any, store: Any) -> None:
+    """Going on with an execution whose result is gone says so, and appends nothing: completed is final."""
+    holds.start(TEXT, execution_id="old")
+    prune(store, plan(store, Choice(LATER_S)), "ann")
+    events = len(list(omium.open_store().journal("old")))
+
+    with pytest.raises(StoreError, match="pruned by ann"):
+        holds.resume("old")
+
+    assert omium.execution_of("old").status == "completed"
+    assert len(list(omium.open_store().journal("old"))) == events
+
+
 def test_what_others_need_stays(site: Any, store: Any) -> None:
     """Unfinished executions, blobs that they share, and what a fork that stays began with are not touched."""
     holds.start(TEXT, execution_id="old")

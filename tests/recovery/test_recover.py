@@ -90,11 +90,16 @@ def omium(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def at_terminal(folder: Path, *args: str, answers: list[str]) -> tuple[int, str]:
+def at_terminal(folder: Path, *args: str, answers: list[str], columns: int = 200) -> tuple[int, str]:
     """Run a command at a terminal, answering each prompt in turn; give its status and what was shown."""
     outer, inner = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "omium", *args], cwd=folder, env=_environment(), stdin=inner, stdout=inner, stderr=inner
+        [sys.executable, "-m", "omium", *args],
+        cwd=folder,
+        env={**_environment(), "COLUMNS": str(columns)},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
     )
     os.close(inner)
     shown, left = "", list(answers)
@@ -150,6 +155,33 @@ def test_the_dialogue_from_what_went_wrong_to_the_end(folder: Path) -> None:
     story = omium(folder, "show", "q").stdout
     assert "ann: fix  obvious" in story
     assert "found  `offer.output.apr` = 11.75 first appeared in this step itself" in story
+
+
+def test_the_dialogue_fits_a_narrow_terminal(folder: Path) -> None:
+    """Sentences are folded below where they begin, and what is no number is told in words that people have."""
+    assert omium(folder, "run", "flows.py:loans", "--input", "100", "--execution-id", "q").returncode == 4
+
+    status, shown = at_terminal(
+        folder, "recover", "q", answers=["six", "2", "offer.output.apr=4.5", "ann", "", "n"], columns=60
+    )
+
+    assert status == 130, shown
+    told = shown.split("What went wrong\n")[1].split("Choice:")[0]
+    assert all(len(line) <= 60 for line in told.splitlines()), told
+    assert "for\n  officer (violation, attempt 1)" in told
+    assert "'six' is not a valid whole number" in shown
+
+
+def test_what_is_completed_asks_nothing(folder: Path) -> None:
+    """`recover` of an execution that completed says so, and needs neither a terminal nor its code."""
+    (folder / "omium.toml").unlink()
+    omium(folder, "run", "flows.py:loans", "--input", "7", "--execution-id", "c 1")
+
+    done = omium(folder, "recover", "c 1")
+
+    assert (done.returncode, done.stdout) == (0, "c 1 is completed; there is nothing to recover\n")
+    assert done.stderr == "Next: omium show 'c 1'\n"
+    assert json.loads(omium(folder, "recover", "c 1", "--json").stdout)["execution"]["status"] == "completed"
 
 
 def test_the_second_time_the_dialogue_knows_how_it_went(folder: Path) -> None:

@@ -177,7 +177,7 @@ def no_unclaimed_check(patch: pytest.MonkeyPatch) -> None:
 
 def unclaimed_only_after_rollback(patch: pytest.MonkeyPatch) -> None:
     """What an attempt did before its process died is not claimed when the attempt goes on."""
-    patch.setattr(effects, "_claimable", lambda effect, scope: not effect.abandoned and effect.owner is None)
+    patch.setattr(effects, "_claimable", lambda effect, scope: not effect.abandoned and not effect.claims)
 
 
 def claims_survive_rollback(patch: pytest.MonkeyPatch) -> None:
@@ -185,11 +185,11 @@ def claims_survive_rollback(patch: pytest.MonkeyPatch) -> None:
     real = ExecutionState._cut
 
     def cut(state: ExecutionState, target: Any) -> None:
-        owners = {one.id: one.owner for one in state.effects.values() if one.claimed_seq > target.seq}
+        claims = {one.id: one.claims for one in state.effects.values() if one.seq not in one.claims.values()}
         real(state, target)
-        for id, owner in owners.items():
+        for id, its in claims.items():
             # Its new attempt is another one than the one that claimed it.
-            state.effects[id].owner = owner
+            state.effects[id].claims = its
 
     patch.setattr(ExecutionState, "_cut", cut)
     patch.setattr(ExecutionState, "_release", lambda *_: None)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import omium
 from omium import Halt, NotDone, Recovery, Retry
 from omium.testing import VirtualClock, opened
+from omium.testing.simulation import simulate
+from omium.testing.simulation.process import Death
+from omium.testing.simulation.programs import Effect, Program, Step
+from omium.testing.simulation.story import Story, tell
 
 
 def test_a_step_that_needs_a_new_credential_gets_one(tmp_path: Path) -> None:
@@ -50,3 +56,54 @@ def test_an_execution_can_be_shown_when_its_store_is_closed(tmp_path: Path) -> N
         execution = flow.start(execution_id="one")
         assert "completed" in repr(execution)
     assert repr(execution) == "<Execution one>"
+
+
+def test_a_workflow_without_a_step_for_a_new_credential_is_halted(tmp_path: Path) -> None:
+    """Its body has one attempt, so no answer of a person could give it another one; a rollback does."""
+    given, paid = iter(["a", "b"]), []
+
+    @omium.effect(model="scripted")
+    def credential() -> str:
+        return next(given)
+
+    @omium.effect(irreversible=True, single_use=("token",))
+    def pay(token: str) -> str:
+        if token == "a":
+            raise NotDone("refused")
+        paid.append(token)
+        return token
+
+    @omium.workflow(store=str(tmp_path / "omium.db"))
+    def flow() -> str:
+        token = credential()
+        try:
+            return pay(token)
+        except NotDone:
+            return pay(token)
+
+    with opened(tmp_path / "omium.db", clock=VirtualClock()) as store:
+        halted = flow.start(execution_id="one")
+        assert halted.status == "halted"
+        assert "call it in a step, or roll back to before the credential was given" in halted.reason
+        omium.rollback("one", "start", by="ann", store=store.url)
+        assert flow.resume("one").result == "b"
+    assert paid == ["b"]
+
+
+SHARED = Effect("compensable", keyed=True)
+FAILS_ONCE = Step((Step((SHARED,), times=2),), fails=frozenset({1}), ladder="retry", transaction=True)
+
+
+def test_no_outcome_keeps_a_shared_effect_that_was_undone() -> None:
+    """Seed 5317: two steps share a user's key in a transaction that fails; the process dies at any moment."""
+    program = Program((FAILS_ONCE,))
+    undisturbed = tell(program, Story(), keys_in_values=True)
+    assert undisturbed.status == "completed"
+    for moment in range(1, undisturbed.moments + 1):
+        tell(program, Story(deaths=(Death(moment),)), keys_in_values=True)
+
+
+@pytest.mark.parametrize("seed", [5317])
+def test_a_seed_that_broke_a_promise(seed: int) -> None:
+    """As it was drawn, with everything else that happens in it."""
+    simulate(seed)

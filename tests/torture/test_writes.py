@@ -33,7 +33,12 @@ PLANS: dict[str, Callable[[Faults, int, Place], Faults]] = {
     "for good": lambda faults, write, to: faults.fail_from(write, to=to),
 }
 # What the world sees of an effect that nobody can be asked about.
-LINES = {"mixed_charge": "charge {amount} for {item}", "mixed_send": "send {item}"}
+LINES = {
+    "mixed_charge": "charge {amount} for {item}",
+    "mixed_send": "send {item}",
+    # It is an effect itself for as long as nothing inside of it is intended.
+    "both": "charge 1.0 for wrapping of a map",
+}
 LIMITED = """
 import resource, signal, sys
 sys.path.insert(0, sys.argv[1])
@@ -138,7 +143,8 @@ def test_a_write_fails(
                 sell.start("a map", execution_id="one")
         except omium.StoreError as error:
             told = str(error)
-        assert told or how != "for good", f"write {write} failed, and nobody was told"
+        # A large blob may be put twice, by who waits for it and by the thread that writes, or only once.
+        assert told or how != "for good" or faults.writes(to) < write, f"write {write} failed, and nobody was told"
         assert "\n" not in told
         with opened(folder / STORE, clock=VirtualClock()) as store:
             check_intents(store)

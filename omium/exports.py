@@ -65,6 +65,7 @@ from omium.operating import (
 from omium.operating import (
     verify as verify,
 )
+from omium.policies import load_policy as load_policy
 from omium.reviewing import (
     fixes as fixes,
 )
@@ -117,6 +118,9 @@ from omium_core.errors import (
 )
 from omium_core.errors import (
     OmiumError as OmiumError,
+)
+from omium_core.errors import (
+    PolicyError as PolicyError,
 )
 from omium_core.errors import (
     ReviewRefused as ReviewRefused,

@@ -28,12 +28,22 @@ from omium_core.specs import (
     DiagnoserSpec,
     JournalSpec,
     NotifierSpec,
+    PolicyPackSpec,
     StrategySpec,
 )
 
 __all__ = ["LoadedPlugin", "PluginFailure", "Plugins", "load_plugins"]
 
-Spec: TypeAlias = JournalSpec | BlobStoreSpec | NotifierSpec | DetectorSpec | DiagnoserSpec | StrategySpec | CodecSpec
+Spec: TypeAlias = (
+    JournalSpec
+    | BlobStoreSpec
+    | NotifierSpec
+    | DetectorSpec
+    | DiagnoserSpec
+    | StrategySpec
+    | CodecSpec
+    | PolicyPackSpec
+)
 
 _GROUP = "omium"
 _OWN_DISTRIBUTION = "omium"
@@ -46,6 +56,7 @@ _REGISTRATIONS: Mapping[str, type[Spec]] = {
     "register_diagnosers": DiagnoserSpec,
     "register_strategies": StrategySpec,
     "register_codecs": CodecSpec,
+    "register_policy_packs": PolicyPackSpec,
 }
 _T = TypeVar("_T", bound=Spec)
 

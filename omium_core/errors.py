@@ -53,6 +53,7 @@ __all__ = [
     "NotDone",
     "OmiumError",
     "PluginError",
+    "PolicyError",
     "ReviewRefused",
     "RollbackRefused",
     "SchemaTooNew",
@@ -82,6 +83,21 @@ class UsageError(OmiumError):
 
     def __str__(self) -> str:
         return self.message
+
+
+@attrs.define
+class PolicyError(OmiumError):
+    """A policy has errors and does not activate; `diagnostics` are all of them, as they are shown."""
+
+    code: ClassVar[str] = "policy"
+    file: str
+    errors: int
+    first: str
+    diagnostics: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = f" and {self.errors - 1} more" if self.errors > 1 else ""
+        return f"the policy `{self.file}` cannot be used: {self.first}{more}; run `omium policy check {self.file}`"
 
 
 @attrs.define

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Finding,
         JournalSpec,
         NotifierSpec,
+        PolicyPackSpec,
         StrategySpec,
     )
 
@@ -61,6 +62,11 @@ def register_diagnosers() -> Iterable[DiagnoserSpec] | None:
 @hookspec
 def register_strategies() -> Iterable[StrategySpec] | None:
     """Return the strategies that this plugin has, which decide what is done about a failure."""
+
+
+@hookspec
+def register_policy_packs() -> Iterable[PolicyPackSpec] | None:
+    """Return the packs that this plugin has for policies, with the functions and other names that they add."""
 
 
 @hookspec

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
 from typing import Any, Literal
 
 import attrs
@@ -25,6 +26,9 @@ __all__ = [
     "Finding",
     "JournalSpec",
     "NotifierSpec",
+    "PolicyAction",
+    "PolicyFunction",
+    "PolicyPackSpec",
     "StrategySpec",
 ]
 
@@ -34,6 +38,7 @@ ANY_SCHEME = "*"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _SCHEME_OR_ANY = re.compile(rf"{re.escape(ANY_SCHEME)}\Z|{_SCHEME.pattern}")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*\Z")
+_PART = re.compile(r"[a-z][a-z0-9_]*\Z")
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 
 
@@ -195,6 +200,73 @@ class CodecSpec:
     def load(self) -> Callable[..., Any]:
         """Import the factory; raise `MissingExtra` or `PluginError` when that is not possible."""
         return _load(self.tag, self.factory, self.extra)
+
+
+@attrs.frozen
+class PolicyFunction:
+    """A function that rules may call, as `fin.monthly_payment(...)` where its pack is used as `fin`.
+
+    `signature` says what it takes and gives, like `(money, percent) -> money`. It MUST be pure.
+    """
+
+    name: str
+    signature: str
+    factory: str
+    cost: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _PART, "name", self.factory)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function; raise `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, "")
+
+
+@attrs.frozen
+class PolicyAction:
+    """An action that rules and ladders may name; `parameters` gives the kind of each: text, integer, money and so on.
+
+    `strategy` is the strategy that is asked what to do. A `terminal` one may end a ladder.
+    """
+
+    name: str
+    strategy: str
+    parameters: Mapping[str, str] = attrs.field(factory=dict)
+    terminal: bool = False
+
+
+@attrs.frozen
+class PolicyPackSpec:
+    """A pack that policies may use: its policy's text, `package:file.omp`, and the names that it adds.
+
+    What it adds is named below the pack: the function `monthly_payment` of `omium.finance` is
+    `omium.finance.monthly_payment`. `meters` gives the kind of each, `sections` the kind of each of their fields.
+    """
+
+    name: str
+    version: str
+    file: str
+    functions: tuple[PolicyFunction, ...] = ()
+    actions: tuple[PolicyAction, ...] = ()
+    failures: tuple[str, ...] = ()
+    meters: Mapping[str, str] = attrs.field(factory=dict)
+    sections: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", "package:file")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def text(self) -> str:
+        """Read the pack's policy; raise `PluginError` when that is not possible."""
+        package, _, file = self.file.partition(":")
+        try:
+            return resources.files(package).joinpath(file).read_text(encoding="utf-8")
+        except (ImportError, OSError, UnicodeDecodeError) as error:
+            raise PluginError(self.name, f"cannot be read: `{self.file}`: {error}") from error
 
 
 @attrs.frozen

@@ -31,6 +31,7 @@ _COMMANDS = {
     "verify": "omium.cli.checking:verify",
     "test": "omium.cli.testing:test",
     "doctor": "omium.cli.checking:doctor",
+    "policy": "omium.cli.policies:policy",
     "plugins": "omium.cli.plugins:plugins",
     "explain": "omium.cli.explaining:explain",
     "config": "omium.cli.setup:config",

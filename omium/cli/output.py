@@ -61,6 +61,10 @@ class Output:
         whole = {"schema_version": SCHEMA_VERSION, **content}
         click.echo(json.dumps(plain(whole), ensure_ascii=not _is_utf8(), indent=2, allow_nan=False))
 
+    def raw(self, text: str) -> None:
+        """Print data that has a form of its own."""
+        click.echo(text)
+
     def note(self, text: str) -> None:
         """Say something to the person at the terminal."""
         click.echo(text, err=True)

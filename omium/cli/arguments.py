@@ -16,6 +16,8 @@ from omium_core.runtime.declarations import WorkflowDeclaration
 
 __all__ = ["arguments", "read_json"]
 
+# Of these no object of JSON can be a value, so its keys are the names of parameters.
+_PLAIN = (str, int, float, bool)
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -59,6 +61,9 @@ def _by_name(
     """Return the given values by parameter; a workflow with one parameter may be given its value alone."""
     if len(parameters) == 1 and given != {}:
         name = next(iter(parameters))
+        unknown = [key for key in given if key != name] if isinstance(given, dict) else []
+        if unknown and hints.get(name) in _PLAIN:
+            raise UsageError(f"workflow `{workflow}` has no parameter `{unknown[0]}`; it has `{name}`")
         keyed = isinstance(given, dict) and set(given) == {name} and name not in fields_of(hints.get(name))
         return dict(given) if keyed else {name: given}
     if not isinstance(given, dict):

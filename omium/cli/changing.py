@@ -41,7 +41,7 @@ def rollback(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Roll an execution back to a checkpoint: effects since then are undone where they can be; it is paused then."""
+    """Roll an execution back to a checkpoint. Effects since then are undone where they can be; it is paused then."""
     names = ("id", "checkpoint", "file")
     execution, point, file = fill(names, given, names[:2], id=execution_id, checkpoint=to_checkpoint, file=code)
     runtime = existing()
@@ -73,7 +73,7 @@ def rollback(
 def fork(
     output: Output, given: tuple[str, ...], execution_id: str | None, at: str, new_id: str | None, code: str | None
 ) -> None:
-    """Start a new execution from a checkpoint of another, which stays as it is."""
+    """Start a new execution from a checkpoint of another. That one stays as it is."""
     execution, file = fill(("id", "file"), given, ("id",), id=execution_id, file=code)
     if not at:
         raise click.UsageError("`--at` is empty", click.get_current_context())

@@ -13,7 +13,7 @@ from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
 from omium.cli.status import BROKEN, FAILED
-from omium.cli.wording import clean
+from omium.cli.wording import clean, counted
 
 __all__ = ["doctor", "verify"]
 
@@ -25,7 +25,7 @@ __all__ = ["doctor", "verify"]
 @common
 @click.pass_obj
 def verify(output: Output, given: tuple[str, ...], execution_id: str | None, head: str | None) -> None:
-    """Check that journals, bodies and blobs are as they were written; of one execution, or of all."""
+    """Check that what is stored is as it was written. Journals, bodies and blobs; of one execution, or of all."""
     (execution,) = fill(("id",), given, id=execution_id)
     if head == "":
         raise click.UsageError("`--head` is empty", click.get_current_context())
@@ -37,9 +37,9 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
         found = {"problems": problems, "pruned": result.pruned, "heads": result.heads}
         output.data({"ok": result.ok, **counted, **found})
     elif result.ok:
-        click.echo(f"ok: {result.executions} executions, {result.events} events, all as they were written")
+        click.echo(f"ok: {counted(result.executions, 'execution')}, {counted(result.events, 'event')}, all as they were written")
         if result.pruned:
-            click.echo(f"pruned: the values of {len(result.pruned)} executions are gone, as their journals say")
+            click.echo(f"pruned: the values of {counted(len(result.pruned), 'execution')} are gone, as their journals say")
         for id, digest in result.heads.items() if execution is not None else ():
             click.echo(f"head: {digest}")
             output.next(command("verify", short_id(store, id), "--head", digest[:16]))
@@ -55,7 +55,7 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
 @common
 @click.pass_obj
 def doctor(output: Output) -> None:
-    """Check Python, the store, the clock, plugins and configuration; exit 1 when something is broken."""
+    """Check Python, the store, the clock, plugins, configuration. Exit status 1 when something is broken."""
     findings = diagnose()
     sick = [one for one in findings if one.status == SICK]
     if output.as_json:

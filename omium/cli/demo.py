@@ -38,7 +38,7 @@ _STATUS = {"completed": 0, "paused": PAUSED, "halted": HALTED}
 @common
 @click.pass_obj
 def demo(output: Output, fail: str, framework: str) -> int:
-    """See a workflow recover: four agents, a model that makes something up, one e-mail.
+    """See a workflow recover. Four agents, a model that makes something up, one e-mail.
 
     It runs in the configured store, against a scripted model on this machine: no key, no account, no network.
     """

@@ -48,7 +48,7 @@ def _codes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
 @common
 @click.pass_obj
 def explain(output: Output, code: str | None) -> None:
-    """Say what an error's code or a failure's kind means and what to do about it; without one, list them."""
+    """Say what an error or a failure's kind means, and what to do. Without CODE, list them."""
     if code is None:
         _list(output)
         return

@@ -34,7 +34,7 @@ __all__ = ["export"]
 def export(
     output: Output, given: tuple[str, ...], execution_id: str | None, path: Path | None, overwrite: bool
 ) -> None:
-    """Write the journal of an execution as lines of JSON: headers, values, and all that its chain of hashes is over.
+    """Write the journal of an execution as lines of JSON. Headers, values, and all that its chain of hashes is over.
 
     It goes to stdout without `--output`. Values are in it, also those that are secret.
     """
@@ -52,7 +52,7 @@ def export(
     if output.as_json:
         output.data({"execution": row.id, "format": FORMAT, "output": str(path), **end})
         return
-    output.note(f"exported {end['events']} events and {end['blobs']} blobs of {row.id}; head: {end['hash']}")
+    output.note(f"exported {counted(end['events'], 'event')} and {counted(end['blobs'], 'blob')} of {row.id}; head: {end['hash']}")
     output.next(command("verify", short_id(store, row.id), "--head", end["hash"][:16]))
 
 

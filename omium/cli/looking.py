@@ -51,7 +51,7 @@ def list_executions(output: Output, status: str | None, workflow: str | None, li
 @common
 @click.pass_obj
 def show(output: Output, given: tuple[str, ...], execution_id: str | None) -> None:
-    """Show what happened in an execution, by default in the last: steps, failures, decisions, effects, reviews."""
+    """Show what happened in an execution, by default in the last."""
     (execution,) = fill(("id",), given, id=execution_id)
     store = existing().store
     row = found(store, execution)
@@ -74,7 +74,7 @@ def show(output: Output, given: tuple[str, ...], execution_id: str | None) -> No
 @common
 @click.pass_obj
 def checkpoints(output: Output, given: tuple[str, ...], execution_id: str | None, _: bool, show_all: bool) -> None:
-    """List the checkpoints of an execution, oldest first; by default of the last."""
+    """List the checkpoints of an execution, oldest first. By default of the last."""
     (execution,) = fill(("id",), given, id=execution_id)
     store = existing().store
     row = found(store, execution)

@@ -21,7 +21,7 @@ __all__ = ["plugins"]
 @common
 @click.pass_context
 def plugins(ctx: click.Context) -> None:
-    """List the plugins that are installed, and those that could not be loaded, with the reason."""
+    """List the plugins that are installed. Of those that could not be loaded, say why."""
     if ctx.invoked_subcommand is None:
         _show(ctx.ensure_object(Output))
 

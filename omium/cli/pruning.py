@@ -11,7 +11,7 @@ from omium.cli.ids import short_id
 from omium.cli.opening import check_workflow, existing
 from omium.cli.options import common
 from omium.cli.output import Output, interactive
-from omium.cli.wording import clean, moment
+from omium.cli.wording import clean, counted, moment
 from omium_core.runtime.pruning import FINAL, Choice, PrunePlan, plan
 from omium_core.runtime.pruning import prune as remove
 from omium_core.runtime.store import Store
@@ -43,7 +43,7 @@ def prune(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Remove the values of executions that ended: arguments, outcomes, evidence. Their events stay and still verify.
+    """Remove the values of executions that ended. Arguments, outcomes and evidence go; their events stay and verify.
 
     What others need stays as well: unfinished executions, shared values, and what a fork that stays started from.
     """
@@ -68,7 +68,7 @@ def prune(
         output.data({**done, "blobs": removed.blobs, "blobs_bytes": removed.blobs_bytes})
         return
     freed = _bytes(removed.bodies_bytes + removed.blobs_bytes)
-    click.echo(f"pruned {len(removed.executions)} executions: {freed} can be used again")
+    click.echo(f"pruned {counted(len(removed.executions), 'execution')}: {freed} can be used again")
     output.next("omium verify")
 
 
@@ -95,14 +95,14 @@ def _facts(planned: PrunePlan) -> dict[str, Any]:
 
 def _lines(store: Store, planned: PrunePlan) -> list[str]:
     rows = planned.executions
-    lines = [f"prune the values of {len(rows)} executions"]
+    lines = [f"prune the values of {counted(len(rows), 'execution')}"]
     lines += [
         f"  {short_id(store, row.id)}  {clean(row.workflow)}  {row.status} {moment(row.ended or row.started)}"
         for row in rows[:NAMED_MAX]
     ]
     lines += [f"  and {len(rows) - NAMED_MAX} more"] if len(rows) > NAMED_MAX else []
     size = planned.bodies_bytes + sum(planned.blobs.values())
-    lines.append(f"  {_bytes(size)}: {_bytes(planned.bodies_bytes)} in journals, {len(planned.blobs)} blobs")
+    lines.append(f"  {_bytes(size)}: {_bytes(planned.bodies_bytes)} in journals, {counted(len(planned.blobs), 'blob')}")
     lines += [
         f"  stays, a fork or advice for always needs it: {short_id(store, one)}" for one in planned.kept[:NAMED_MAX]
     ]

@@ -63,7 +63,7 @@ def run(output: Output, code: str, given: str | None, execution_id: str | None) 
 @common
 @click.pass_obj
 def resume(output: Output, given: tuple[str, ...], execution_id: str | None, code: str | None) -> None:
-    """Go on with an execution; finished steps, and their effects, are not done again."""
+    """Go on with an execution. Finished steps, and their effects, are not done again."""
     execution, file = fill(("id", "file"), given, ("id",), id=execution_id, file=code)
     resume_execution(output, execution, file, "resume")
 

@@ -28,7 +28,7 @@ REVIEW_CHARS = 12
 @common
 @click.pass_obj
 def fixes(output: Output, workflow: str | None, revoke: str | None, by: str | None, reason: str) -> None:
-    """List the advice that was approved for always and reaches later executions, or revoke one."""
+    """List the advice that was approved for always, or revoke one. It reaches later executions."""
     runtime = existing()
     if revoke is not None:
         if by is None:

@@ -30,7 +30,7 @@ _HEADS = {
 @common
 @click.pass_obj
 def stats(output: Output, since: float | None, by: str | None) -> None:
-    """Show success, recovery and cost, computed from the events of the journals; their values are not read.
+    """Show success, recovery and cost. They come from the events of the journals; no value is read.
 
     It reads the headers of every execution that began since then, once: about 10 microseconds for each event.
     """

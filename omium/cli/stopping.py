@@ -12,7 +12,7 @@ from omium.cli.looking import going_back
 from omium.cli.opening import check_workflow, existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
-from omium.cli.wording import clean
+from omium.cli.wording import clean, counted
 from omium_core.interfaces.checkpoint import ExecutionRow
 from omium_core.runtime.store import Store
 
@@ -29,7 +29,7 @@ NAMED_MAX = 20
 @common
 @click.pass_obj
 def pause(output: Output, given: tuple[str, ...], execution_id: str | None, by: str, reason: str) -> None:
-    """Pause an execution: its runner stops before its next effect that is not a read, or at its next append."""
+    """Pause an execution. Its runner stops before its next effect that is not a read, or at its next append."""
     (execution,) = fill(("id",), given, ("id",), id=execution_id)
     store = existing().store
     row = store.find(execution)
@@ -64,7 +64,7 @@ def halt(
     by: str,
     reason: str,
 ) -> None:
-    """Halt executions, the kill switch: each stops before its next effect that is not a read, or at its next append.
+    """Halt executions, the kill switch. Each stops before its next effect that is not a read, or at its next append.
 
     What has ended stays as it ended, what is done stays done, and new executions start as before.
     """
@@ -89,7 +89,7 @@ def halt(
 
 
 def _tell(output: Output, store: Store, rows: list[ExecutionRow]) -> None:
-    click.echo(f"halted {len(rows)} execution{'s' if len(rows) != 1 else ''}; new ones start as before")
+    click.echo(f"halted {counted(len(rows), 'execution')}; new ones start as before")
     named = [(short_id(store, one.id), clean(one.workflow)) for one in rows[:NAMED_MAX]]
     for short, workflow in named:
         click.echo(f"  {short.ljust(max(len(one) for one, _ in named))}  {workflow}")

@@ -40,7 +40,7 @@ class _Found:
 @common
 @click.pass_obj
 def test(output: Output, given: tuple[str, ...], named: str | None, scenario: str | None, rewrite: bool) -> None:
-    """Play the scenarios of a workflow's FILE, of a text scenario, or of a folder of text scenarios.
+    """Play the scenarios of FILE. It is a workflow's file, a text scenario, or a folder of text scenarios.
 
     Without FILE, those that the configured `workflows` declare. Nothing of it touches the configured store.
     """

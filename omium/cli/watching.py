@@ -46,7 +46,7 @@ _OVER = ("completed", "halted", "paused", "interrupted")
 @common
 @click.pass_obj
 def watch(output: Output, given: tuple[str, ...], execution_id: str | None) -> None:
-    """Watch an execution until it ends or waits for a person; without an ID, the whole store until Ctrl-C.
+    """Watch an execution until it ends or waits for a person. Without an ID, the whole store until Ctrl-C.
 
     On a terminal it shows the tree as it grows. Elsewhere it prints a line for each event, with `--json` an object.
     """

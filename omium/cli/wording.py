@@ -9,7 +9,7 @@ from typing import Any
 
 from omium_core.model import events as e
 
-__all__ = ["clean", "decision_texts", "effect_texts", "moment", "review_texts", "said", "steps_text", "value_text"]
+__all__ = ["clean", "counted", "decision_texts", "effect_texts", "moment", "review_texts", "said", "steps_text", "value_text"]
 
 VALUE_CHARS_MAX = 200
 TEXT_CHARS_MAX = 1_000
@@ -37,6 +37,11 @@ def steps_text(*paths: str) -> str:
     """Return steps as people read them: those that differ only by their lanes once, and in how many they are."""
     counted = Counter(_LANE.sub("", path) for path in paths)
     return ", ".join(f"{path} (in {lanes} lanes)" if lanes > 1 else path for path, lanes in counted.items())
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are: `1 execution`, `2 executions`."""
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def value_text(value: Any) -> str:

@@ -210,10 +210,11 @@ def _shared(machine: Machine, effect: EffectRecord, call: EffectCall) -> bool:
 
 def _claim(machine: Machine, scope: Scope, slot: str, effect: EffectRecord) -> Protocol[EffectRecord]:
     scope.asked.add(effect.id)
-    within = scope.enclosing_transaction()
+    claimer, within = (scope.path, scope.attempt), scope.enclosing_transaction()
     transaction = machine.state.effects.get(within.transaction or "") if within is not None else None
-    moved = effect.owner == (scope.path, scope.attempt) and effect.slot != slot
-    if (scope.path, scope.attempt) not in effect.claims or moved or (transaction is not None and not transaction.dissolved):
+    moved = effect.owner == claimer and effect.slot != slot
+    if claimer not in effect.claims or moved or (transaction is not None and not transaction.dissolved):
+        # INVARIANT: whoever is answered with it is on record, so that all who rely on it lose it when it is undone.
         machine.event(
             e.EffectClaimed,
             effect=effect.id,
@@ -310,7 +311,7 @@ def _check_credentials(machine: Machine, scope: Scope, call: EffectCall) -> Prot
         if not step:
             # The workflow's own body has one attempt, which gets the same credential again whatever a person answers.
             way_out = "call it in a step, or roll back to before the credential was given"
-            raise machine.stop(Stop("halt", f"{question}, and only a step's next attempt gets one; {way_out}", step=step))
+            raise machine.stop(Stop("halt", f"{question}, which only a step's next attempt gets; {way_out}"))
         choices = [("retry", "try again; the step gets a new credential")]
         # The attempt that presented it would get the same one again, from its record: the answer begins another one.
         raise (yield from machine.ask(question, choices, step=step, kind="effect_conflict"))

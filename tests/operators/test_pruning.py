@@ -73,7 +73,7 @@ def test_values_go_and_the_chain_verifies(site: Any, store: Any) -> None:
     result = omium.verify(head=head)
     assert result.ok, result.problems
     assert result.pruned == {"old": events}
-    assert "pruned: the values of 1 executions" in site.omium("verify").out
+    assert "pruned: the values of 1 execution" in site.omium("verify").out
     shown = site.omium("show", "old")
     assert shown.status == 0
     assert "values were pruned  by ann" in shown.out
@@ -130,7 +130,7 @@ def test_a_plan_changes_nothing(site: Any, store: Any) -> None:
     young = site.omium("prune", "--older-than", "1h", "--yes", "--json")
     wrong = site.omium("prune", "--older-than", "soon", "--yes")
 
-    assert "prune the values of 1 executions" in dry.out
+    assert "prune the values of 1 execution" in dry.out
     assert (asked.status, unsaid.status, wrong.status) == (2, 2, 2)
     assert "give `--yes`" in asked.err
     assert "say what may go" in unsaid.err

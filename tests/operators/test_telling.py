@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -125,6 +127,29 @@ def test_everybody_is_told_once_and_signed(site: Any, receiver: Receiver) -> Non
     assert len({one["id"] for one in receiver.taken}) == 3
     assert [one.channel for one in of("x", e.ChannelTold)] == ["on_call", "officer", "operators"]
     assert omium.verify("x").ok
+
+
+def test_a_forked_child_tells_its_own(site: Any, receiver: Receiver) -> None:
+    """What waits when a process forks is told by the parent alone; the child tells what happens in it."""
+    bind(on_call=f"webhook:{receiver.url}")
+    receiver.held.clear()
+    asks_somebody.start(execution_id="parent's")
+    asks_somebody.start(execution_id="parent's, too")
+    child = os.fork()
+    if child == 0:
+        # Nobody else may go on in here: it is the test's own process.
+        with contextlib.suppress(BaseException):
+            asks_somebody.start(execution_id="child's")
+            omium.open_store().close()
+        os._exit(0)
+    receiver.held.set()
+    os.waitpid(child, 0)
+    omium.open_store().close()
+
+    told = sorted(one["data"]["execution"] for one in receiver.taken)
+    assert told == ["child's", "parent's", "parent's, too"]
+    assert [len(of(one, e.ChannelTold)) for one in told] == [1, 1, 1]
+    assert omium.verify().ok
 
 
 def test_a_role_without_a_channel_reaches_the_operators(site: Any, receiver: Receiver) -> None:

@@ -83,6 +83,27 @@ def test_changes_are_journaled_and_shown(clock: VirtualClock, events: Any) -> No
     assert changes == [[], [], ["open"], ["half_open", "closed"]]
 
 
+def test_a_counted_failure_is_raised_as_itself(clock: VirtualClock) -> None:
+    """Code that catches what the effect raises catches it also where a breaker counts it."""
+    provider = Provider(read=True)
+    caught: list[str] = []
+
+    @checkpoint("catches")
+    def catches(number: int) -> None:
+        try:
+            provider.call(number)
+        except (ConnectionRefusedError, CircuitOpen) as error:
+            caught.append(type(error).__name__)
+
+    @workflow(name="catching")
+    def catching() -> None:
+        for number in range(4):
+            catches(number)
+
+    assert catching.start().status == "completed"
+    assert caught == ["ConnectionRefusedError"] * 3 + ["CircuitOpen"]
+
+
 def test_failures_outside_of_the_window_do_not_count(clock: VirtualClock) -> None:
     """Two failures now and then never open it."""
     provider = Provider(read=True)

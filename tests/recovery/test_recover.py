@@ -168,7 +168,7 @@ def test_the_dialogue_fits_a_narrow_terminal(folder: Path) -> None:
     assert status == 0, shown
     told = shown.split("What went wrong\n")[1].split("Choice:")[0]
     assert all(len(line) <= 60 for line in told.splitlines()), told
-    assert "for\n  officer (violation, attempt 1)" in told
+    assert "8.5%.;\n  for officer (violation, attempt 1)" in told
     assert "'six' is not a valid whole number" in shown
 
 

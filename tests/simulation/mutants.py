@@ -124,7 +124,7 @@ def no_point_of_no_return(patch: pytest.MonkeyPatch) -> None:
 def forward_order(patch: pytest.MonkeyPatch) -> None:
     """A rollback compensates oldest first."""
 
-    def compensate(machine: Any, those: Any) -> Any:
+    def compensate(machine: Any, those: Any, inside: str = "") -> Any:
         for one in sorted(those, key=lambda one: one.seq):
             yield from undoing._undo(machine, one)
 

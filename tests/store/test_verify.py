@@ -11,6 +11,7 @@ import pytest
 
 import omium
 from omium import checkpoint, effect, workflow
+from omium_sqlite.journal import SqliteJournal
 
 SEED = 20
 
@@ -148,6 +149,19 @@ def test_changed_table_is_found(database: Path, column: str, value: object) -> N
     problems = changed(database, f"UPDATE execution SET {column} = ? WHERE id = 'one'", value)
 
     assert any(f"for the {column} of `one`" in one for one in problems)
+
+
+def test_an_execution_that_goes_on_meanwhile_is_no_damage(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is appended between two looks of a verification is not held against the table as it was before."""
+    omium.fork("one", at="grow", execution_id="four")
+    check = SqliteJournal.check
+
+    def meanwhile(journal: SqliteJournal) -> list[str]:
+        omium.halt("four", by="ann")
+        return check(journal)
+
+    monkeypatch.setattr(SqliteJournal, "check", meanwhile)
+    assert omium.verify().problems == ()
 
 
 def test_journal_of_another_execution_is_found(database: Path) -> None:

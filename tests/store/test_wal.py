@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +118,31 @@ def test_a_changed_store_is_left_as_it_is(left: Path) -> None:
 
     assert (left.read_bytes(), wal.read_bytes()) == (before, bytes(data))
     assert len(os.listdir("/dev/fd")) == descriptors
+
+
+LOOK = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except OSError:
+        sys.exit(0)
+sys.exit("nobody has the lock")
+"""
+
+
+def test_a_writer_that_is_opened_again_keeps_the_locks_of_the_reader(tmp_path: Path) -> None:
+    """SQLite's lock on its shared memory says that somebody has it open; whoever finds none begins it anew."""
+    journal = SqliteJournal(tmp_path / "omium.db")
+    journal.executions()
+    connections = journal._connections
+    connections.enter()
+    # As after a write that failed: the writing connection is opened again while the reading one is there.
+    connections.poison()
+    connections.writer()
+    connections.leave()
+
+    look = [sys.executable, "-c", LOOK, str(tmp_path / "omium.db-shm")]
+    done = subprocess.run(look, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    journal.close()

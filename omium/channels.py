@@ -46,8 +46,14 @@ class Teller:
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._closing.clear()
-                self._thread = threading.Thread(target=self._run, name="omium-notices", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="omium-notices", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    # The machine has no thread left, or the interpreter is about to end.
+                    self._end(notice, record, 0, PluginError("notify", f"cannot be told beside the execution: {error}"))
+                    return
+                self._thread = thread
                 atexit.register(self.close)
         try:
             self._waiting.put_nowait((notice, record))

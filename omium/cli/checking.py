@@ -33,13 +33,16 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
     result = operating.verify(execution, head=head)
     if output.as_json:
         problems = [{"execution": one.execution, "seq": one.seq, "message": str(one)} for one in result.problems]
-        counted = {"executions": result.executions, "events": result.events}
+        sizes = {"executions": result.executions, "events": result.events}
         found = {"problems": problems, "pruned": result.pruned, "heads": result.heads}
-        output.data({"ok": result.ok, **counted, **found})
+        output.data({"ok": result.ok, **sizes, **found})
     elif result.ok:
-        click.echo(f"ok: {counted(result.executions, 'execution')}, {counted(result.events, 'event')}, all as they were written")
+        checked = f"{counted(result.executions, 'execution')}, {counted(result.events, 'event')}"
+        click.echo(f"ok: {checked}, all as they were written")
         if result.pruned:
-            click.echo(f"pruned: the values of {counted(len(result.pruned), 'execution')} are gone, as their journals say")
+            click.echo(
+                f"pruned: the values of {counted(len(result.pruned), 'execution')} are gone, as their journals say"
+            )
         for id, digest in result.heads.items() if execution is not None else ():
             click.echo(f"head: {digest}")
             output.next(command("verify", short_id(store, id), "--head", digest[:16]))

@@ -18,6 +18,7 @@ from omium.cli.ids import short_id
 from omium.cli.opening import existing
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output, plain
+from omium.cli.wording import counted
 from omium_core.errors import UsageError
 from omium_core.runtime.exporting import FORMAT, exported
 
@@ -52,7 +53,8 @@ def export(
     if output.as_json:
         output.data({"execution": row.id, "format": FORMAT, "output": str(path), **end})
         return
-    output.note(f"exported {counted(end['events'], 'event')} and {counted(end['blobs'], 'blob')} of {row.id}; head: {end['hash']}")
+    written = f"{counted(end['events'], 'event')} and {counted(end['blobs'], 'blob')}"
+    output.note(f"exported {written} of {row.id}; head: {end['hash']}")
     output.next(command("verify", short_id(store, row.id), "--head", end["hash"][:16]))
 
 

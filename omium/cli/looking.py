@@ -11,7 +11,7 @@ from omium.cli.opening import existing, found
 from omium.cli.options import common, execution_option, fill, places
 from omium.cli.output import Output
 from omium.cli.tree import build_story, render
-from omium.cli.wording import clean, moment
+from omium.cli.wording import clean, moment, steps_text
 from omium_core.engine.state import CheckpointRecord
 from omium_core.interfaces.checkpoint import ExecutionRow
 from omium_core.runtime.store import Store
@@ -87,7 +87,7 @@ def checkpoints(output: Output, given: tuple[str, ...], execution_id: str | None
         output.data({"execution": row.id, "head": state.head, "checkpoints": listed})
         return
     output.table(
-        ("NAME", "STEP", "AGENT", "TIME", "ID", ""), [_checkpoint(one, state.head, standing) for one in points]
+        ("NAME", "STEP", "AGENT", "TIME (UTC)", "ID", ""), [_checkpoint(one, state.head, standing) for one in points]
     )
     last = path[-2].name if len(path) > 1 else path[-1].name
     output.next(*going_back(store, row, last))
@@ -128,5 +128,6 @@ def _row(store: Store, row: ExecutionRow) -> tuple[str, ...]:
 
 
 def _checkpoint(point: CheckpointRecord, head: str, standing: set[str]) -> tuple[str, ...]:
+    at = moment(point.at).removesuffix(" UTC")
     state = "head" if point.id == head else "" if point.id in standing else "rolled back"
-    return clean(point.name), clean(point.step), clean(point.agent or ""), moment(point.at), point.id, state
+    return clean(point.name), clean(steps_text(point.step)), clean(point.agent or ""), at, point.id, state

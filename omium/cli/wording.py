@@ -9,7 +9,17 @@ from typing import Any
 
 from omium_core.model import events as e
 
-__all__ = ["clean", "counted", "decision_texts", "effect_texts", "moment", "review_texts", "said", "steps_text", "value_text"]
+__all__ = [
+    "clean",
+    "counted",
+    "decision_texts",
+    "effect_texts",
+    "moment",
+    "review_texts",
+    "said",
+    "steps_text",
+    "value_text",
+]
 
 VALUE_CHARS_MAX = 200
 TEXT_CHARS_MAX = 1_000

@@ -140,7 +140,11 @@ class Run:
             try:
                 commit = self.recorder.append(machine.take(), machine.state)
             except BaseException as refused:  # The protocol has to see it, like the fate of an append that was taken.
-                return command, _Refused(refused)
+                fate = _Refused(refused)
+                if isinstance(refused, OmiumError):
+                    # No lane whose events went with these may take them for durable.
+                    self.recorder.last = fate
+                return command, fate
             return command, commit if command.durable else None
 
     def plugin_failed(self, plugin: str, hook: str, error: object) -> None:

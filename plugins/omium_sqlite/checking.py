@@ -45,7 +45,7 @@ def _definitions(connections: Connections) -> Iterator[str]:
     """Tables, indexes, triggers and views are those that Omium makes: a changed view would answer all the same."""
     sql = "SELECT name, type, tbl_name, sql FROM sqlite_master"
     with closing(sqlite3.connect(":memory:")) as model:
-        for statement in schema.STATEMENTS:
+        for statement in schema.STATEMENTS_WITHOUT_TOPICS if _lacks_topics(connections) else schema.STATEMENTS:
             model.execute(statement)
         made = model.execute(sql).fetchall()
     found = set(_fetch(connections, sql))
@@ -124,6 +124,14 @@ def _executions(connections: Connections) -> Iterator[str]:
 
 def _mentions(connections: Connections) -> Iterator[str]:
     """The index of topics has exactly what the headers say."""
+    if _lacks_topics(connections):
+        unindexed = """
+            SELECT a.id, e.id FROM append AS a JOIN execution AS e ON e.num = a.id >> 32
+            WHERE a.id > ? AND instr(a.headers, '"topic":') ORDER BY a.id LIMIT ?
+        """
+        for _, name in _scan(connections, unindexed):
+            yield f"there is no index of topics, and an event of `{name}` has one"
+        return
     said = """
         SELECT a.id, e.id, h.value FROM append AS a JOIN execution AS e ON e.num = a.id >> 32
         JOIN json_each(iif(instr(a.headers, '"topic":') AND json_valid(a.headers), a.headers, '[]')) AS h
@@ -142,6 +150,10 @@ def _mentions(connections: Connections) -> Iterator[str]:
     """
     for _, name in _scan(connections, indexed):
         yield f"the index of topics has an event of `{name}` that its journal does not have"
+
+
+def _lacks_topics(connections: Connections) -> bool:
+    return connections.read_only and not connections.read(schema.has_topics)
 
 
 def _scan(connections: Connections, sql: str) -> Iterator[tuple[Any, ...]]:

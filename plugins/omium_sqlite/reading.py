@@ -11,6 +11,7 @@ from typing import Any
 from omium_core.errors import Corrupted
 from omium_core.interfaces.checkpoint import ExecutionRow, JournalRow
 from omium_sqlite.connections import Connections
+from omium_sqlite.schema import has_topics
 
 __all__ = [
     "COLUMNS",
@@ -116,6 +117,8 @@ def mentions(connections: Connections, topic: str, *, limit: int) -> list[tuple[
         SELECT e.id, m.header FROM mention AS m JOIN execution AS e ON e.num = m.num
         WHERE m.topic = ? ORDER BY m.id DESC LIMIT ?
     """
+    if connections.read_only and not connections.read(has_topics):
+        return []
     found = _fetch(connections, sql, (topic, max(limit, 0)))
     if not all(isinstance(id, str) and isinstance(header, str) for id, header in found):
         raise Corrupted(f"the store `{connections.path}` is damaged: topic `{topic}` is unreadable; see `omium doctor`")

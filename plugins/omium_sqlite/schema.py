@@ -15,6 +15,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "SQLITE_ERRORS",
     "STATEMENTS",
+    "STATEMENTS_WITHOUT_TOPICS",
+    "has_topics",
     "prepare",
     "recognise",
     "was_store",
@@ -119,6 +121,7 @@ VIEWS = (
 )
 
 STATEMENTS = (*TABLES, *MENTIONS, *VIEWS)
+STATEMENTS_WITHOUT_TOPICS = (*TABLES, *VIEWS)
 
 
 def was_store(path: str) -> bool:
@@ -164,6 +167,11 @@ def recognise(connection: sqlite3.Connection, path: str) -> bool:
     return True
 
 
+def has_topics(connection: sqlite3.Connection) -> bool:
+    """Say whether a store has its index of topics; an older one gets it when it is first opened to be written."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mention'").fetchone() is not None
+
+
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -179,7 +187,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def _add_mentions(connection: sqlite3.Connection) -> None:
     """Give a store that was made before there were topics their index; no event in it has one."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mention'").fetchone() is not None:
+    if has_topics(connection):
         return
     connection.execute("BEGIN IMMEDIATE")
     for statement in MENTIONS:

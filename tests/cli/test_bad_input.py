@@ -94,6 +94,7 @@ TYPES = [
 ]
 WITH_CODE = [
     (("run", "works.py:big", "--input", "many"), 2, "`--input` is not JSON"),
+    (("run", "works.py:big", "--input", '{"cuont": 3}'), 2, "workflow `big` has no parameter `cuont`; it has `count`"),
     (("run", "works.py:big", "--input", '"many"'), 2, "`$.count` of the input is not a whole number"),
     (("run", "works.py:big", "--input", "3", "--execution-id", ""), 2, "cannot be an execution's id"),
     (("run", "works.py:big", "--input", "3", "--execution-id", "big-1"), 2, "there is an execution `big-1` already"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 import omium
 from omium import exports
 from omium.cli import cli
+from omium.cli.hints import code_argument, command
+from omium.cli.wording import steps_text
 
 PLUGIN = """
 import click
@@ -58,9 +61,35 @@ def test_every_command_has_help_and_common_options(project: Any) -> None:
     for name in cli.commands_at:
         done = project.inside(name, "--help")
         assert done.status == 0
-        if name not in ("config", "completion"):
+        if name not in ("completion", "policy"):
             assert "--json" in done.out
             assert "--no-color" in done.out
+
+
+def test_the_list_of_commands_fits_a_terminal() -> None:
+    """In 80 columns the list of commands says of each the whole of its first sentence."""
+    env = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-m", "omium", "--help"], capture_output=True, text=True, env=env, check=True
+    )
+
+    listed = done.stdout.split("Commands:\n")[1].splitlines()
+    assert len(listed) >= len(cli.commands_at)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
+def test_hints_can_be_typed(project: Any) -> None:
+    """A command that is named as next is quoted for a shell, and names the code only where somebody has to."""
+    assert command("show", "a b") == "omium show 'a b'"
+    assert command("resume", "loan-1", None) == "omium resume loan-1"
+    assert (code_argument("loan-onboarding"), code_argument("lend", "my flows.py")) == (None, "my flows.py")
+
+
+def test_steps_are_named_as_people_know_them() -> None:
+    """The digest of a lane says nothing to a person; steps that differ by it alone are one, and counted."""
+    paths = ("[ask~7e576a26]ask", "[ask~d5730bd4]ask", "plan", "[left]check")
+
+    assert steps_text(*paths) == "ask (in 2 lanes), plan, [left]check"
 
 
 def test_unknown_command_is_usage(project: Any) -> None:
@@ -69,6 +98,13 @@ def test_unknown_command_is_usage(project: Any) -> None:
 
     assert done.status == 2
     assert "no such command 'rolback'" in done.err.lower()
+
+
+def test_a_missing_shell_is_one_line(project: Any) -> None:
+    """What may stand in its place is a part of the sentence."""
+    done = project.inside("completion")
+
+    assert "'{bash|zsh|fish}'. Choose from: bash, zsh, fish; see `omium completion --help`\n" in done.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

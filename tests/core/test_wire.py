@@ -63,3 +63,9 @@ def test_what_goes_without_saying_is_not_written() -> None:
     assert "values" in json.loads(
         header_of(e.RecoveryDecided(step="s", attempt=1, failure="error", strategy="halt", rung=0, source="x"))
     )
+
+
+def test_equal_events_have_one_hash() -> None:
+    """An event is a value: it can be kept in a set, as the type checker says."""
+    given = {"step": "a", "attempt": 1, "skipped": False, "seq": 3}
+    assert len({e.StepCompleted(**given), e.StepCompleted(**given), e.StepCompleted(**{**given, "seq": 4})}) == 2

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -150,6 +151,21 @@ def test_a_forked_child_tells_its_own(site: Any, receiver: Receiver) -> None:
     assert told == ["child's", "parent's", "parent's, too"]
     assert [len(of(one, e.ChannelTold)) for one in told] == [1, 1, 1]
     assert omium.verify().ok
+
+
+def test_a_machine_without_threads_left_stops_no_workflow(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice that nobody can be told is in the journal, and the workflow goes on."""
+    bind(on_call="webhook:http://127.0.0.1:9/")
+
+    class Refused(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("omium.channels.threading", SimpleNamespace(Thread=Refused))
+
+    assert asks_somebody.start(execution_id="x").status == "paused"
+    (failed,) = of("x", e.PluginFailed)
+    assert (failed.hook, "can't start new thread" in failed.message) == ("channel on_call", True)
 
 
 def test_a_role_without_a_channel_reaches_the_operators(site: Any, receiver: Receiver) -> None:

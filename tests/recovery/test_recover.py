@@ -236,8 +236,8 @@ def test_a_halted_execution_goes_back_by_dialogue(folder: Path) -> None:
 def test_saying_no_changes_nothing(folder: Path) -> None:
     """A person who does not confirm a rollback leaves the execution as it was."""
     omium(folder, "run", "flows.py:halts", "--input", "100", "--execution-id", "h")
-    status, shown = at_terminal(folder, "recover", "h", answers=["1", "ann", "", "y"])
-    assert status == 0, shown
+    status, shown = at_terminal(folder, "recover", "h", answers=["1", "ann", "", "n"])
+    assert status == 130, shown
     assert json.loads(omium(folder, "list", "--json").stdout)["executions"][0]["status"] == "halted"
 
 

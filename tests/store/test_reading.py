@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import omium
 from omium import checkpoint, workflow
 from omium.runtime import runtime_for
 from omium_core.errors import Corrupted
+from omium_core.interfaces.checkpoint import Batch
 from omium_core.runtime import store as reading
+from omium_sqlite.journal import SqliteJournal
 
 MESSAGES = 700
 
@@ -101,3 +105,26 @@ def test_what_is_kept_is_bounded(large: Any, monkeypatch: pytest.MonkeyPatch) ->
     asked = [digest for part in counting.asked for digest in part]
     assert len(asked) > len(set(asked))
     assert store._lately_bytes <= 10_000
+
+
+def test_a_store_from_before_topics_can_be_read_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be added to it there, so there are no topics; what has one all the same is named."""
+    path = tmp_path / "omium.db"
+    header = '{"type":"FixRevoked","seq":1,"epoch":1,"at":1.0,"topic":"fixes:w"}'
+    with closing(SqliteJournal(path)) as journal:
+        journal.append(Batch("exe_1", 1, 0, 1, ['{"type":"X","seq":1}'], b"", "00" * 32)).wait()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for dropped in ("TRIGGER mention_append", "TABLE mention"):
+            connection.execute(f"DROP {dropped}")
+
+    def looked_at() -> tuple[list[tuple[str, str]], list[str]]:
+        with closing(SqliteJournal(path)) as journal:
+            return journal.mentions("fixes:w"), journal.check()
+
+    monkeypatch.setattr("omium_sqlite.connections._is_read_only", lambda path: True)
+    assert looked_at() == ([], [])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE append SET headers = ?", (f"[{header}]",))
+    assert looked_at() == ([], ["there is no index of topics, and an event of `exe_1` has one"])

@@ -136,6 +136,7 @@ def test_a_writer_that_is_opened_again_keeps_the_locks_of_the_reader(tmp_path: P
     journal = SqliteJournal(tmp_path / "omium.db")
     journal.executions()
     connections = journal._connections
+    connections.write(lambda writer: writer.execute("INSERT INTO meta VALUES ('row', 1)"))
     connections.enter()
     # As after a write that failed: the writing connection is opened again while the reading one is there.
     connections.poison()

@@ -13,7 +13,7 @@ from omium.testing.simulation.process import Lab
 from omium.testing.simulation.world import World
 from omium_core.engine.state import ExecutionState, LaneRecord
 from omium_core.model import events as e
-from omium_core.model.effect import COMPENSABLE, COMPENSATED, COMPENSATION, FAILED
+from omium_core.model.effect import COMPENSABLE, COMPENSATED, COMPENSATION, DONE, FAILED, IRREVERSIBLE
 from omium_core.model.merkle import MerkleMap
 
 __all__ = ["check_rest", "plain"]
@@ -67,6 +67,8 @@ def journal(events: list[e.Event]) -> None:
                 assert taken[event.step, event.source, event.rung] <= RUNG_MAX, (
                     f"{event.source} rung {event.rung} again"
                 )
+            case e.StepFailed():
+                none_of_it(state, event)
             case e.EffectIntended(kind=kind) if kind == COMPENSATION:
                 assert event.of in intents
                 assert state.effects[event.of].value_seq, "an effect without a known value is undone"
@@ -96,6 +98,20 @@ def journal(events: list[e.Event]) -> None:
             for effect in state.effects.values():
                 if effect.seq > target.seq and effect.kind == COMPENSABLE and not effect.dissolved:
                     assert effect.state in (COMPENSATED, FAILED), f"{effect.name} is {effect.state} after a rollback"
+
+
+def none_of_it(state: ExecutionState, failed: e.StepFailed) -> None:
+    """Check that a transaction has undone what it did by the time its failure is told, where that can be undone."""
+    path = failed.step
+    if state.steps[path].kind != "transaction":
+        return
+    standing = [one for one in state.effects.values() if one.state == DONE and one.stands]
+    inside = [one for one in standing if not one.is_claimed_outside(path)]
+    # What failed inside of it has no claims any more, and an irreversible effect of it stands for good.
+    final = [one for one in inside if one.kind == IRREVERSIBLE and (one.claims or f"{one.step}/".startswith(f"{path}/"))]
+    if not final:
+        left = [one.name for one in inside if one.kind == COMPENSABLE and one.claims]
+        assert not left, f"transaction `{path}` failed, and {left} in it stand"
 
 
 def _newest_first(undone: list[list[int]]) -> bool:

@@ -89,7 +89,10 @@ class World:
             return answer
 
     def heard(self, name: str, answer: int) -> int:
-        """Return an answer that code got: it was given to this attempt, and to no other."""
+        """Return an answer that code got: it was given to this attempt, and to no other.
+
+        Not for code in a `Transaction` block: one that was committed answers as it did in every attempt around it.
+        """
         given = (name, omium.current().step, omium.current().attempt, answer)
         self.expect(given in self.answers, f"attempt {given[2]} at `{given[1]}` got the answer {answer} of another one")
         return answer

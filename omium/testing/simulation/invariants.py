@@ -108,7 +108,9 @@ def none_of_it(state: ExecutionState, failed: e.StepFailed) -> None:
     standing = [one for one in state.effects.values() if one.state == DONE and one.stands]
     inside = [one for one in standing if not one.is_claimed_outside(path)]
     # What failed inside of it has no claims any more, and an irreversible effect of it stands for good.
-    final = [one for one in inside if one.kind == IRREVERSIBLE and (one.claims or f"{one.step}/".startswith(f"{path}/"))]
+    final = [
+        one for one in inside if one.kind == IRREVERSIBLE and (one.claims or f"{one.step}/".startswith(f"{path}/"))
+    ]
     if not final:
         left = [one.name for one in inside if one.kind == COMPENSABLE and one.claims]
         assert not left, f"transaction `{path}` failed, and {left} in it stand"

@@ -192,7 +192,8 @@ def _blobs(config: Config, plugins: Plugins) -> BlobStore:
 def _make_home(config: Config) -> None:
     """Make the project's own folder, which version control leaves alone."""
     if str(config.home) in config.store and not config.home.exists():
-        config.home.mkdir(parents=True)
+        # Two processes may come here at once.
+        config.home.mkdir(parents=True, exist_ok=True)
         (config.home / ".gitignore").write_text("*\n")
 
 

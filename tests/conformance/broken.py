@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -328,9 +329,11 @@ class WritesInPlace(FsspecBlobStore):
         place = self._store.root / digest[:2] / digest[2:]
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("wb") as file:
-            for at in range(0, len(data), 65536):
-                file.write(data[at : at + 65536])
-                file.flush()
+            file.write(data[: len(data) // 2])
+            file.flush()
+            # A disk that takes its time, so that a reader does come in between.
+            time.sleep(0.05)
+            file.write(data[len(data) // 2 :])
 
 
 class ForgetsOnClose(FsspecBlobStore):

@@ -12,7 +12,7 @@ from strangers import flows
 from strangers.distributions import UNUSABLE
 from strangers.environment import Environment, written
 
-OWN = ["fsspec", "notify", "sqlite"]
+OWN = ["fsspec", "notify", "packs", "sqlite"]
 
 
 @pytest.fixture

@@ -63,9 +63,9 @@ class Environment:
         return found
 
     def install(self, wheels: Iterable[Path]) -> None:
-        """Install wheels with pip."""
+        """Install wheels with pip, also those of which the tests' own environment has the same version."""
         pip = [self.folder / "bin" / "python", "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
-        self._checked([*pip, "--disable-pip-version-check", *wheels])
+        self._checked([*pip, "--ignore-installed", "--disable-pip-version-check", *wheels])
 
     def uninstall(self, *distributions: str) -> None:
         """Uninstall distributions with pip."""

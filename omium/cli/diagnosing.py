@@ -72,12 +72,19 @@ def own_commands() -> frozenset[str]:
 
 def _distributions() -> Iterator[Finding]:
     """Find two distributions that write into one package: whichever was installed last has won, file by file."""
-    owners = sorted(set(metadata.packages_distributions().get("omium", ())))
+    owners = sorted({one.name for one in metadata.distributions() if _writes_into_omium(one)})
     if len(owners) > 1:
         listed = ", ".join(f"`{one}`" for one in owners)
         yield Finding("distributions", BROKEN, f"{listed} all provide the package `omium`; uninstall all but one")
     else:
         yield Finding("distributions", OK, f"omium {metadata.version('omium')}")
+
+
+def _writes_into_omium(distribution: metadata.Distribution) -> bool:
+    """Return whether files of a distribution are in the package `omium`, or an editable install says so."""
+    if distribution.name == "omium":
+        return True
+    return any(file.parts[0] == "omium" for file in distribution.files or ())
 
 
 def _from_plugins(config: Config) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ __all__ = ["recover"]
 
 # So often a person may take an answer back before it is recorded.
 ANSWERS_MAX = 100
+COLUMNS = 80
 _EVIDENCE = {"stands": "was done", "asked": "is asked for now", "request": "was begun"}
 
 
@@ -250,6 +251,7 @@ def _say(text: str, indent: int = 2, *, lead: str | None = None, err: bool = Fal
     """Print a sentence after `lead`, folded at a terminal so that its further lines stand below its first."""
     first, rest = " " * indent if lead is None else lead, " " * indent
     terminal = (sys.stderr if err else sys.stdout).isatty()
-    width = shutil.get_terminal_size().columns if terminal else PIPE_COLUMNS
+    # A terminal that does not know its width says 0, which Python 3.10 passes on.
+    width = (shutil.get_terminal_size().columns or COLUMNS) if terminal else PIPE_COLUMNS
     lines = textwrap.wrap(clean(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
     click.echo("\n".join(lines), err=err)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 import attrs
+from typing_extensions import TypeIs
 
 from omium_core.interfaces.checkpoint import Batch, ExecutionRow, JournalRow
 
-__all__ = ["Intervention", "Pruning", "Removal", "Removed", "Upkeep"]
+__all__ = ["Intervention", "Pruning", "Removal", "Removed", "Upkeep", "offers_upkeep"]
 
 Intervention: TypeAlias = Callable[[ExecutionRow, JournalRow], Batch | None]
 """Gives what to append to an execution, from its row and its last append (without bodies) as they are at that moment.
@@ -40,7 +41,6 @@ Pruning: TypeAlias = Callable[[Iterator[JournalRow], Callable[[str], bytes | Non
 """Gives what to remove, from the appends (with bodies) that came since it was planned, and a reader of blobs."""
 
 
-@runtime_checkable
 class Upkeep(Protocol):
     """What a `Journal` offers its operators beside what executions need."""
 
@@ -60,3 +60,11 @@ class Upkeep(Protocol):
         blobs go, the store's generation (0 at first) rises in the same transaction. A batch with `reliances` of another
         generation than the store's MUST be asked for the blobs that it may miss, and they committed with it.
         """
+
+
+def offers_upkeep(journal: object) -> TypeIs[Upkeep]:
+    """Return whether a journal offers its operators something; a wrapper offers what it passes on.
+
+    From Python 3.12 on `isinstance` looks past `__getattr__`, which is how wrappers pass things on.
+    """
+    return all(callable(getattr(journal, name, None)) for name in ("append_at_end", "ends", "prune"))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from omium_core.errors import UsageError
 from omium_core.interfaces.checkpoint import Batch, ExecutionRow, JournalRow, StatusChange
-from omium_core.interfaces.upkeep import Upkeep
+from omium_core.interfaces.upkeep import Upkeep, offers_upkeep
 from omium_core.journal.wire import header_of, link
 from omium_core.model import events as e
 from omium_core.runtime.store import Store
@@ -46,6 +46,6 @@ def append_event(row: ExecutionRow, last: JournalRow, event: e.Event, change: St
 
 def upkeep_of(store: Store) -> Upkeep:
     """Return what the store's journal offers operators; raise `UsageError` where it offers nothing."""
-    if not isinstance(store.journal, Upkeep):
+    if not offers_upkeep(store.journal):
         raise UsageError(f"the store `{store.url}` cannot be operated from outside; stop the process that runs it")
     return store.journal

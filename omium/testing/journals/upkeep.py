@@ -11,7 +11,7 @@ from omium.testing.conforming import holds, refused
 from omium.testing.journals.suite import Author, Check, Opener, append, blob, check_into
 from omium_core.errors import ExecutionFenced, StoreError
 from omium_core.interfaces.checkpoint import Batch, ExecutionRow, JournalRow, StatusChange
-from omium_core.interfaces.upkeep import Removal, Upkeep
+from omium_core.interfaces.upkeep import Removal, offers_upkeep
 from omium_core.model.body import Blob, Reliance
 
 __all__ = ["CHECKS"]
@@ -24,7 +24,7 @@ _check = check_into(CHECKS)
 def who_appends_at_the_end_fences_the_runner(open: Opener) -> None:
     """An intervention sees the execution as it is at that moment, is durable, and fences whoever ran it until then."""
     journal, elsewhere, author = open(), open(), Author()
-    if not isinstance(elsewhere, Upkeep):
+    if not offers_upkeep(elsewhere):
         return
     append(journal, [author.batch(2, change=StatusChange("running", "flow")), author.batch(1)])
 
@@ -46,7 +46,7 @@ def who_appends_at_the_end_fences_the_runner(open: Opener) -> None:
 def the_ends_are_known(open: Opener) -> None:
     """`ends` gives the last sequence number of every execution."""
     journal = open()
-    if not isinstance(journal, Upkeep):
+    if not offers_upkeep(journal):
         return
     holds(dict(journal.ends()) == {}, "`ends` of a new store must be empty")
     append(journal, [Author("exe_a").batch(3), Author("exe_fork", 40).batch(2)])
@@ -57,7 +57,7 @@ def the_ends_are_known(open: Opener) -> None:
 def pruning_removes_what_it_names(open: Opener) -> None:
     """Bodies and blobs that are named go, headers and everything else stay; what came meanwhile is shown before."""
     journal = open()
-    if not isinstance(journal, Upkeep):
+    if not offers_upkeep(journal):
         return
     old, young, shared, own = Author("exe_old"), Author("exe_young"), blob(b"shared" * 99), blob(b"own" * 99)
     append(journal, [old.batch(2, b"12345", blobs=(shared, own)), young.batch(1, b"kept", blobs=(shared,))])
@@ -87,7 +87,7 @@ def pruning_removes_what_it_names(open: Opener) -> None:
 def after_pruning_blobs_are_asked_for_again(open: Opener) -> None:
     """A batch that took blobs of an older generation for stored is asked for them; one that cannot give them fails."""
     journal, other, gone, author = open(), open(), blob(b"gone" * 99), Author("exe_b")
-    if not isinstance(other, Upkeep):
+    if not offers_upkeep(other):
         return
     asked: list[int] = []
 

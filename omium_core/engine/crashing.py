@@ -10,7 +10,7 @@ from omium_core.model import events as e
 from omium_core.model.failure import Failure
 from omium_core.recovery.fingerprints import fingerprint_of
 
-__all__ = ["given_up", "look"]
+__all__ = ["CRASHED", "given_up", "look"]
 
 CRASHED = "crashed"
 

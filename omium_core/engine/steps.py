@@ -10,6 +10,7 @@ from omium_core.engine import asking, deciding, effects, fixing, loops, places, 
 from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Attempt, Correct, Diagnose, Diagnosed, Fetch, Restore, Validate
 from omium_core.engine.committing import commit
+from omium_core.engine.crashing import CRASHED
 from omium_core.engine.machine import Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
@@ -30,7 +31,6 @@ __all__ = [
 
 # Ladders are finite and count across rollbacks; this bound only says so where the loop stands.
 ATTEMPTS_MAX = 10_000
-CRASHED = "crashed"
 ATTENDED = Ladder(Recovery(Pause(), Halt()), "resumes without a new checkpoint")
 
 
@@ -332,7 +332,7 @@ def _further(machine: Machine, path: str, call: StepCall, last: str | None) -> P
     step = machine.state.steps[path]
     assert step.failure is not None
     evidence = yield Fetch(step.execution, step.failure.seq)
-    failure = Failure(step.failure.kind, evidence["message"], step.failure.where, evidence=evidence)
+    failure = Failure.recorded(step.failure.kind, evidence, step.failure.where)
     if step.decision is not None and step.decision.strategy == "compensate":
         yield from deciding.undo_failed(machine, path)
     inner = Scope(path, step.attempts, machine.entry)
@@ -404,5 +404,5 @@ def _corrected(
     if outcome.failure is None:
         yield from commit(machine, inner, inner, call, outcome, corrected=True)
         return _Settled(outcome.value)
-    refused_at_first = Failure(evidence["kind"], evidence["message"], evidence=evidence)
+    refused_at_first = Failure.recorded(evidence["kind"], evidence)
     raise (yield from asking.ask_again(machine, inner, outcome.failure, refused_at_first, before))

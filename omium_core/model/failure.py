@@ -73,3 +73,9 @@ class Failure:
     violations: tuple[Violation, ...] = ()
     evidence: Mapping[str, Any] = attrs.field(factory=dict)
     blocking: bool = False
+
+    @classmethod
+    def recorded(cls, kind: str, evidence: Mapping[str, Any], where: str | None = None) -> Failure:
+        """Return a failure as its evidence in the journal tells it."""
+        violations = tuple(Violation(**one) for one in evidence.get("violations", ()))
+        return cls(kind, evidence["message"], where, violations, evidence)

@@ -54,9 +54,9 @@ def _suggested(
     if "value" in evidence and declaration is not None:
         rules = [one for one in declaration.ensures if callable(one)]
         holds = partial(_holds, rules, evidence)
-        correction = suggestions.value_correction(step.name, _with_violations(failure), broken, holds)
+        correction = suggestions.value_correction(step.name, failure, broken, holds)
         made += [correction] if correction is not None else []
-    made += suggestions.advice(_with_violations(failure), broken, known)
+    made += suggestions.advice(failure, broken, known)
     made += suggestions.tool_advice(findings)
     made += suggestions.fallback(fallbacks)
     made += _rollbacks(run, path, findings)
@@ -111,7 +111,7 @@ def _holds(rules: list[Any], evidence: Any, change: dict[str, Any]) -> bool:
 
 
 def _offenders(failure: Failure, findings: list[dict[str, Any]]) -> list[Offender]:
-    wanted = {one.at: one.suggest for one in _with_violations(failure).violations if one.suggest is not None}
+    wanted = {one.at: one.suggest for one in failure.violations if one.suggest is not None}
     found = []
     for one in findings:
         if one["kind"] == "first_appearance":

@@ -5,34 +5,28 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import attrs
 
-from omium_core.errors import ExecutionFenced, OmiumError, StoreError, UsageError
-from omium_core.interfaces.checkpoint import Batch, BlobStore, StatusChange
+from omium_core.errors import ExecutionFenced, OmiumError, StoreError
+from omium_core.interfaces.checkpoint import Batch, BlobStore
+from omium_sqlite import rows
 from omium_sqlite.connections import CHECKPOINT_PAGES, Connections
 from omium_sqlite.ending import at_end_of_child
 from omium_sqlite.renewing import renewed
-from omium_sqlite.schema import PAGE_BYTES, SQLITE_ERRORS
-from omium_sqlite.statements import APPEND, BLOB, CHANGE, FIRST, PRESENT, RAISE, START
+from omium_sqlite.rows import Entry
+from omium_sqlite.schema import SQLITE_ERRORS
 
 __all__ = ["GroupWriter", "SqliteCommit"]
 
 GROUP_MAX = 512
-# An append's id has its last sequence number in the lower 32 bits.
-SEQ_MAX = 0xFFFF_FFFF
 QUEUE_MAX = 100_000
-# SQLite refuses a row of more than 1e9 bytes; half of that leaves room for the row's other parts.
-APPEND_BYTES_MAX = 500_000_000
 # The writer thread waits this long for an append that somebody waits for, which then carries the others. What nobody
 # waits for is promised within 10 ms.
 LINGER_S = 0.005
-
-NO_CHANGE = StatusChange()
 
 
 @attrs.define(eq=False)
@@ -82,30 +76,6 @@ class SqliteCommit:
 
 
 @attrs.define(eq=False)
-class Entry:
-    """A batch in the form in which it is written, made in the thread that appends it."""
-
-    batch: Batch
-    last_seq: int
-    headers: str
-    previous: bytes | None
-    digest: bytes
-    blobs: Sequence[tuple[bytes, bytes]]
-    large: Sequence[tuple[str, bytes]]
-    pages: int
-    # Set when a transaction with this entry was cut short, so that it may be there already.
-    tried: bool = False
-    failure: StoreError | None = None
-
-    @property
-    def plain(self) -> bool:
-        """True when one statement is all that it takes."""
-        batch = self.batch
-        special = self.blobs or batch.reliances or batch.change is not None or self.failure is not None or self.tried
-        return not special and 0 < batch.expected_epoch == batch.epoch
-
-
-@attrs.define(eq=False)
 class GroupWriter:
     """A queue of appends, committed in order: inline by who waits, or by a thread that starts when it is needed.
 
@@ -139,7 +109,7 @@ class GroupWriter:
             raise StoreError(
                 f"the store `{self._connections.path}` is {QUEUE_MAX} appends behind; wait for some of them first"
             )
-        entry = self._entry(batch)
+        entry = Entry.of(batch, self._large_bytes if self._large is not None else None)
         commit = SqliteCommit(batch.execution, self, entry)
         if entry.large:
             self._uploads.append(commit)
@@ -192,36 +162,6 @@ class GroupWriter:
         self._queue, self._uploads, self._decided = deque(), deque(), deque()
         self._armed, self._urgent, self._starting = threading.Event(), threading.Event(), threading.Lock()
         self._thread, self._claimed = None, False
-
-    def _entry(self, batch: Batch) -> Entry:
-        headers = "[" + ",\n".join(batch.headers) + "]"
-        count = len(batch.headers)
-        last_seq = batch.first_seq + count - 1
-        if not count or batch.first_seq < 1 or last_seq > SEQ_MAX or headers.count("\n") != count - 1:
-            raise UsageError(f"a batch of `{batch.execution}` needs one line for each event, and a sequence from 1")
-        if not 0 <= batch.expected_epoch <= batch.epoch or batch.epoch < 1:
-            raise UsageError(
-                f"a batch of `{batch.execution}` cannot go from epoch {batch.expected_epoch} to {batch.epoch}"
-            )
-        blobs: list[tuple[bytes, bytes]] = []
-        large: list[tuple[str, bytes]] = []
-        size = len(headers) + len(batch.bodies)
-        try:
-            headers.encode()
-            digest = bytes.fromhex(batch.digest)
-            previous = bytes.fromhex(batch.previous) if batch.previous is not None else None
-            for one in batch.blobs:
-                if self._large is not None and len(one.data) >= self._large_bytes:
-                    large.append((one.digest, one.data))
-                else:
-                    blobs.append((bytes.fromhex(one.digest), one.data))
-                    size += len(one.data)
-        except ValueError as problem:
-            raise UsageError(f"a batch of `{batch.execution}` cannot be stored: {problem}") from problem
-        if size > APPEND_BYTES_MAX:
-            raise UsageError(f"a batch of `{batch.execution}` has {size} bytes, and {APPEND_BYTES_MAX} is the most")
-        pages = 3 + 2 * len(blobs) + size // PAGE_BYTES
-        return Entry(batch, last_seq, headers, previous, digest, blobs, large, pages)
 
     def _wake(self, *, urgent: bool = False) -> None:
         """Let the thread commit: now, or after it has lingered."""
@@ -388,60 +328,16 @@ class GroupWriter:
             except StoreError as problem:
                 self._failed[entry.batch.execution] = problem
                 return problem
-        if not (self._start(connection, entry) if entry.batch.expected_epoch == 0 else self._extend(connection, entry)):
-            if entry.tried and self._is_present(connection, entry):
+        write = rows.start if entry.batch.expected_epoch == 0 else rows.extend
+        if not write(connection, entry):
+            if entry.tried and rows.is_present(connection, entry):
                 return None
             return self._failed.get(entry.batch.execution) or ExecutionFenced(entry.batch.execution)
         if blobs:
-            connection.executemany(BLOB, blobs)
+            connection.executemany(rows.BLOB, blobs)
         if self._failed:
             self._failed.pop(entry.batch.execution, None)
         return None
-
-    def _start(self, connection: sqlite3.Connection, entry: Entry) -> bool:
-        batch, change = entry.batch, entry.batch.change or NO_CHANGE
-        started = time.time() if change.started is None else change.started
-        workflow, status = change.workflow or "", change.status or "running"
-        cursor = connection.execute(
-            START, (batch.execution, batch.epoch, workflow, status, change.runner, started, change.ended)
-        )
-        if not cursor.rowcount:
-            return False
-        id = (cursor.lastrowid or 0) << 32 | entry.last_seq
-        connection.execute(FIRST, (id, batch.first_seq, batch.epoch, entry.headers, entry.digest, batch.bodies))
-        return True
-
-    def _extend(self, connection: sqlite3.Connection, entry: Entry) -> bool:
-        batch, change = entry.batch, entry.batch.change
-        cursor = connection.execute(
-            APPEND,
-            (
-                entry.last_seq,
-                batch.execution,
-                batch.first_seq,
-                batch.execution,
-                batch.expected_epoch,
-                batch.first_seq - 1,
-                entry.previous,
-                batch.epoch,
-                entry.headers,
-                entry.digest,
-                batch.bodies,
-            ),
-        )
-        if not cursor.rowcount:
-            return False
-        if change is not None:
-            new = (change.workflow, change.status, change.runner, change.started, change.ended)
-            connection.execute(CHANGE, (batch.epoch, *new, batch.execution))
-        elif batch.epoch != batch.expected_epoch:
-            connection.execute(RAISE, (batch.epoch, batch.execution))
-        return True
-
-    def _is_present(self, connection: sqlite3.Connection, entry: Entry) -> bool:
-        batch = entry.batch
-        key = (entry.last_seq, batch.execution, batch.first_seq, entry.digest)
-        return connection.execute(PRESENT, key).fetchone() is not None
 
     def _checkpoint(self) -> None:
         try:

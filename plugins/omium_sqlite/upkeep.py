@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from omium_core.errors import Corrupted
+from omium_core.errors import Corrupted, ExecutionFenced
 from omium_core.interfaces.checkpoint import Batch
 from omium_core.interfaces.upkeep import Intervention
 from omium_sqlite import reading
 from omium_sqlite.connections import Connections
 from omium_sqlite.reading import SEQ_MASK
+from omium_sqlite.rows import Entry, extend
 
 __all__ = ["append_at_end", "ends", "last_append", "put"]
 
@@ -23,13 +24,6 @@ SELECT id, first_seq, epoch, headers, digest, NULL FROM append WHERE id > ? AND 
 ENDS = """
 SELECT e.id, (SELECT max(a.id) FROM append AS a WHERE a.id > e.num << 32 AND a.id < (e.num + 1) << 32)
 FROM execution AS e
-"""
-INSERT = """
-INSERT INTO append(id, first_seq, epoch, headers, digest, bodies)
-VALUES ((SELECT num << 32 | ? FROM execution WHERE id = ?), ?, ?, ?, ?, ?)
-"""
-CHANGE = """
-UPDATE execution SET epoch = ?, status = coalesce(?, status), ended = coalesce(?, ended) WHERE id = ?
 """
 
 
@@ -60,13 +54,8 @@ def last_append(connection: sqlite3.Connection, num: int) -> tuple[Any, ...]:
 
 def put(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write a batch without blobs; the caller has the lock, and made it for the execution's end as it is."""
-    last_seq = batch.first_seq + len(batch.headers) - 1
-    headers = "[" + ",\n".join(batch.headers) + "]"
-    values = (batch.first_seq, batch.epoch, headers, bytes.fromhex(batch.digest), batch.bodies)
-    connection.execute(INSERT, (last_seq, batch.execution, *values))
-    change = batch.change
-    status, ended = (change.status, change.ended) if change is not None else (None, None)
-    connection.execute(CHANGE, (batch.epoch, status, ended, batch.execution))
+    if not extend(connection, Entry.of(batch)):
+        raise ExecutionFenced(batch.execution)
 
 
 def ends(connections: Connections) -> dict[str, int]:

@@ -20,6 +20,7 @@ from omium_core.engine.commands import SOON
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, EffectRecord
+from omium_sqlite import rows
 from omium_sqlite.commit import GroupWriter
 
 __all__ = ["MUTANTS", "Mutant", "lock_released_in_checkpoint"]
@@ -106,8 +107,8 @@ def blind_retry(patch: pytest.MonkeyPatch) -> None:
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     """A runner that was taken over is told that its appends are stored."""
-    real = GroupWriter._extend
-    patch.setattr(GroupWriter, "_extend", lambda self, connection, entry: real(self, connection, entry) or True)
+    real = rows.extend
+    patch.setattr(rows, "extend", lambda connection, entry: real(connection, entry) or True)
 
 
 def no_point_of_no_return(patch: pytest.MonkeyPatch) -> None:

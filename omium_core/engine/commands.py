@@ -8,6 +8,7 @@ import attrs
 
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.scope import Scope
+from omium_core.interfaces.policy import Handoff
 from omium_core.interfaces.recovery import Case
 from omium_core.model.effect import EffectRecord
 from omium_core.model.failure import Failure
@@ -31,10 +32,12 @@ __all__ = [
     "Jitter",
     "NotifyChannel",
     "Perform",
+    "Poll",
     "Quiesce",
     "Recall",
     "Resend",
     "Restore",
+    "Screen",
     "Sleep",
     "Stopped",
     "Suggest",
@@ -105,6 +108,25 @@ class Undo:
 class Validate:
     """Check the outcome of an attempt, whose scope is `scope`, against the step's rules; give the violations."""
 
+    call: StepCall
+    outcome: Outcome
+    scope: Scope
+
+
+@attrs.frozen(eq=False)
+class Screen:
+    """Ask the policy about a step or a call that is about to begin; give the violations. `slot` is the call's."""
+
+    call: StepCall | EffectCall
+    scope: Scope
+    slot: str = ""
+
+
+@attrs.frozen(eq=False)
+class Poll:
+    """Ask the voters of a handoff about an outcome; give a `Ballot`."""
+
+    handoff: Handoff
     call: StepCall
     outcome: Outcome
     scope: Scope
@@ -255,6 +277,8 @@ Command: TypeAlias = (
     | Check
     | Undo
     | Validate
+    | Screen
+    | Poll
     | Correct
     | Fetch
     | Restore

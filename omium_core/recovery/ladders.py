@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from omium_core.errors import UsageError
-from omium_core.model.failure import UNSWALLOWABLE
+from omium_core.model.failure import UNSWALLOWABLE, Violation
 
 __all__ = [
     "Apply",
@@ -148,7 +148,9 @@ class Fallback:
 
 @attrs.frozen
 class Compensate:
-    """Undo the compensable effects of the failed attempts, then go on with the next rung."""
+    """Undo the compensable effects of the failed attempts, all or those of these names; go on with the next rung."""
+
+    effects: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -211,10 +213,11 @@ _TERMINAL = (Skip, Halt)
 
 @attrs.frozen
 class AtMost:
-    """An outer limit: no more than `recoveries` within `window`, else halt."""
+    """An outer limit: no more than `recoveries` within `window`, else halt, or what else ends it."""
 
     recoveries: int = attrs.field(validator=_whole)
     window_s: float = attrs.field(converter=seconds, validator=_amount)
+    otherwise: Pause | Skip | Halt = Halt()
 
 
 @attrs.frozen(init=False)
@@ -244,16 +247,20 @@ class Recovery:
 class Ladder:
     """A recovery and where it was written, which `omium show` prints.
 
-    `classes` are exception types that it takes beside its kinds. `values` are journaled with each decision.
+    `classes` are exception types that it takes beside its kinds. `values` are journaled with each decision. One that
+    has `rules` is for what breaks these rules of a policy, and for nothing else.
     """
 
     recovery: Recovery
     source: str
     classes: tuple[type[BaseException], ...] = ()
     values: Mapping[str, object] = attrs.field(factory=dict)
+    rules: frozenset[str] = frozenset()
 
-    def takes(self, kind: str, error: BaseException | None) -> bool:
-        """Say whether a failure of that kind, or with that exception, is this ladder's."""
+    def takes(self, kind: str, error: BaseException | None, violations: tuple[Violation, ...] = ()) -> bool:
+        """Say whether a failure of that kind, with that exception, or that breaks these rules, is this ladder's."""
+        if self.rules:
+            return any(one.blocks and one.rule in self.rules for one in violations)
         if error is not None and self.classes and isinstance(error, self.classes):
             return True
         kinds = self.recovery.kinds

@@ -19,6 +19,7 @@ __all__ = [
     "Registry",
     "Rule",
     "StepDeclaration",
+    "VoterDeclaration",
     "WorkflowDeclaration",
     "check_name",
     "is_async",
@@ -148,8 +149,16 @@ class WorkflowDeclaration:
     options: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-Declaration = EffectDeclaration | StepDeclaration | WorkflowDeclaration
-D = TypeVar("D", EffectDeclaration, StepDeclaration, WorkflowDeclaration)
+@attrs.frozen(eq=False)
+class VoterDeclaration:
+    """Who judges handoffs under a name: `fn` is given what is handed over and answers True, False, why not, or None."""
+
+    name: str
+    fn: Callable[..., Any]
+
+
+Declaration = EffectDeclaration | StepDeclaration | WorkflowDeclaration | VoterDeclaration
+D = TypeVar("D", EffectDeclaration, StepDeclaration, WorkflowDeclaration, VoterDeclaration)
 
 
 @attrs.define

@@ -105,5 +105,6 @@ __all__ = [
     "transaction",
     "uuid",
     "verify",
+    "voter",
     "workflow",
 ]

@@ -1,4 +1,4 @@
-"""What user code declares: steps, effects and workflows, found again by name from any process."""
+"""What user code declares: steps, effects, workflows and voters, found again by name from any process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "Registry",
     "Rule",
     "StepDeclaration",
+    "VoterDeclaration",
     "WorkflowDeclaration",
     "check_name",
     "is_async",
@@ -148,8 +149,16 @@ class WorkflowDeclaration:
     options: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-Declaration = EffectDeclaration | StepDeclaration | WorkflowDeclaration
-D = TypeVar("D", EffectDeclaration, StepDeclaration, WorkflowDeclaration)
+@attrs.frozen(eq=False)
+class VoterDeclaration:
+    """Who judges what one agent hands to another; see `omium_core.interfaces.voting.Voter`."""
+
+    name: str
+    fn: Callable[[Any], Any]
+
+
+Declaration = EffectDeclaration | StepDeclaration | WorkflowDeclaration | VoterDeclaration
+D = TypeVar("D", EffectDeclaration, StepDeclaration, WorkflowDeclaration, VoterDeclaration)
 
 
 @attrs.define

@@ -107,5 +107,6 @@ __all__ = [
     "transaction",
     "uuid",
     "verify",
+    "voter",
     "workflow",
 ]

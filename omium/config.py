@@ -23,7 +23,7 @@ __all__ = ["Config", "Durability", "blobs_beside", "load_config", "project_folde
 
 Durability: TypeAlias = Literal["power", "process"]
 
-_KEYS = ("store", "blobs", "workflows", "channels", "detectors", "durability", "policy")
+_KEYS = ("store", "blobs", "workflows", "channels", "roles", "detectors", "durability", "policy")
 _VARIABLES = {
     "OMIUM_STORE": "store",
     "OMIUM_BLOBS": "blobs",
@@ -46,8 +46,8 @@ class Config:
     """What is in force, and where each part of it comes from.
 
     `store` and `blobs` are URLs, `workflows` modules or files (`app.flows`, `/project/flows.py:onboard`), `policy` a
-    pack's name or a file, `channels` what the names of a policy's roles and channels stand for, `detectors` those that
-    look at every step's outcome. Paths are absolute.
+    pack's name or a file, `channels` what the names of a policy's roles and channels stand for, `roles` who is in each
+    role, `detectors` those that look at every step's outcome. Paths are absolute.
     `durability` says what an append survives: `power` a power loss, `process` only the end of the process. `origins`
     names each field's source: `argument`, a variable such as `OMIUM_STORE`, the project's file, or `default`.
     """
@@ -58,6 +58,7 @@ class Config:
     blobs: str
     workflows: tuple[str, ...]
     channels: Mapping[str, str]
+    roles: Mapping[str, tuple[str, ...]]
     detectors: tuple[str, ...]
     durability: Durability
     policy: str | None
@@ -81,6 +82,7 @@ def load_config(
     blobs: str | os.PathLike[str] | None = None,
     workflows: Sequence[str] | None = None,
     channels: Mapping[str, str] | None = None,
+    roles: Mapping[str, Sequence[str]] | None = None,
     detectors: Sequence[str] | None = None,
     durability: str | None = None,
     policy: str | os.PathLike[str] | None = None,
@@ -97,6 +99,7 @@ def load_config(
         "blobs": blobs,
         "workflows": workflows,
         "channels": channels,
+        "roles": roles,
         "detectors": detectors,
         "durability": durability,
         "policy": policy,
@@ -120,6 +123,7 @@ def load_config(
         blobs=found.get("blobs") or blobs_beside(url) or _file_url(home / "blobs"),
         workflows=found.get("workflows", ()),
         channels=found.get("channels", {}),
+        roles=found.get("roles", {}),
         detectors=found.get("detectors", ()),
         durability=found.get("durability", "power"),
         policy=found.get("policy"),
@@ -267,6 +271,8 @@ def _convert(key: str, source: _Source) -> Any:
         return tuple(_texts(value, where, "pii"))
     if key == "channels":
         return _channels(value, where)
+    if key == "roles":
+        return _roles(value, where)
     text = _text(value, where)
     if key == "durability":
         if text not in get_args(Durability):
@@ -298,6 +304,12 @@ def _channels(value: object, where: str) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise UsageError(f'{where} is {_shown(value)}, expected a table of names, such as `{{ on_call = "log" }}`')
     return {str(name): _text(one, f"`{name}` of {where}") for name, one in value.items()}
+
+
+def _roles(value: object, where: str) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f'{where} is {_shown(value)}, expected a table of people, such as `{{ officer = ["ann"] }}`')
+    return {str(name): tuple(_texts(one, f"`{name}` of {where}", "ann")) for name, one in value.items()}
 
 
 def _store(text: str, base: Path) -> str:

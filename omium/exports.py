@@ -91,6 +91,7 @@ from omium.unavailable import Consensus as Consensus
 from omium.unavailable import consensus as consensus
 from omium.unavailable import guard as guard
 from omium.views import Execution as Execution
+from omium.voting import voter as voter
 from omium.workflows import Workflow as Workflow
 from omium_core.errors import (
     CircuitOpen as CircuitOpen,

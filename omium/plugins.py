@@ -30,6 +30,7 @@ from omium_core.specs import (
     NotifierSpec,
     PolicyPackSpec,
     StrategySpec,
+    VoterSpec,
 )
 
 __all__ = ["LoadedPlugin", "PluginFailure", "Plugins", "load_plugins"]
@@ -41,6 +42,7 @@ Spec: TypeAlias = (
     | DetectorSpec
     | DiagnoserSpec
     | StrategySpec
+    | VoterSpec
     | CodecSpec
     | PolicyPackSpec
 )
@@ -55,6 +57,7 @@ _REGISTRATIONS: Mapping[str, type[Spec]] = {
     "register_detectors": DetectorSpec,
     "register_diagnosers": DiagnoserSpec,
     "register_strategies": StrategySpec,
+    "register_voters": VoterSpec,
     "register_codecs": CodecSpec,
     "register_policy_packs": PolicyPackSpec,
 }
@@ -116,6 +119,10 @@ class Plugins:
     def strategy(self, name: str) -> StrategySpec:
         """Give the spec of the strategy of this name; raise `UsageError` when there is none."""
         return self._find(StrategySpec, name, "has the strategy")
+
+    def voter(self, name: str) -> VoterSpec:
+        """Give the spec of the voter of this name; raise `UsageError` when there is none."""
+        return self._find(VoterSpec, name, "has the voter")
 
     def codec(self, tag: str) -> CodecSpec:
         """Give the spec of the codec for values with this tag; raise `UsageError` when there is none."""

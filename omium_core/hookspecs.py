@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         NotifierSpec,
         PolicyPackSpec,
         StrategySpec,
+        VoterSpec,
     )
 
 __all__ = ["hookimpl", "hookspec"]
@@ -62,6 +63,11 @@ def register_diagnosers() -> Iterable[DiagnoserSpec] | None:
 @hookspec
 def register_strategies() -> Iterable[StrategySpec] | None:
     """Return the strategies that this plugin has, which decide what is done about a failure."""
+
+
+@hookspec
+def register_voters() -> Iterable[VoterSpec] | None:
+    """Return the voters that this plugin has, which judge what one agent hands to another."""
 
 
 @hookspec

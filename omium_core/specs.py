@@ -16,6 +16,7 @@ import attrs
 from omium_core.errors import MissingExtra, PluginError
 from omium_core.interfaces.checkpoint import BlobStore, Journal
 from omium_core.interfaces.recovery import Detector, Diagnoser, Notifier, Strategy
+from omium_core.interfaces.voting import Voter
 
 __all__ = [
     "ANY_SCHEME",
@@ -30,6 +31,7 @@ __all__ = [
     "PolicyFunction",
     "PolicyPackSpec",
     "StrategySpec",
+    "VoterSpec",
 ]
 
 ANY_SCHEME = "*"
@@ -175,6 +177,27 @@ class StrategySpec:
 
     def load(self) -> Strategy:
         """Import the strategy; raise `MissingExtra` or `PluginError` when that is not possible."""
+        return _load(self.name, self.factory, self.extra)
+
+
+@attrs.frozen
+class VoterSpec:
+    """Who judges a handoff where a policy's `quorum` names `name`; the factory is the `Voter` itself."""
+
+    name: str
+    factory: str
+    extra: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        _check([self.name], _NAME, "name", self.factory)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this is looked up by."""
+        return (self.name,)
+
+    def load(self) -> Voter:
+        """Import the voter; raise `MissingExtra` or `PluginError` when that is not possible."""
         return _load(self.name, self.factory, self.extra)
 
 

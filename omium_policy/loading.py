@@ -27,7 +27,10 @@ PACKS_DEEP_MAX = 8
 
 @attrs.frozen(eq=False)
 class Loaded:
-    """A file's policies and those of its packs. `hash` names all of them; there are programs only without errors."""
+    """A file's policies and those of its packs. `hash` names all of them; there are programs only without errors.
+
+    `packs` are those that the file uses and, behind each, those that it uses itself.
+    """
 
     source: Source
     file: syntax.File | None
@@ -58,15 +61,15 @@ def load(source: Source, registry: Registry, finder: Finder) -> Loaded:
         report.error("unknown-edition", said, parsed.file, "a newer version of Omium may know it")
         return Loaded(source, parsed.file, tuple(report.found))
     used = tuple(_packs(parsed.file, finder, report))
-    direct = tuple(pack for depth, pack in used if depth == 0)
-    scopes = _scopes(parsed.file, registry, direct)
+    packs = tuple(pack for _, pack in used)
+    scopes = _scopes(parsed.file, registry, tuple(pack for depth, pack in used if depth == 0))
     found = [*report.found, *(one for scope in scopes for one in check(source, scope))]
     programs = _programs(used, registry, found)
     digest = policy_hash(parsed.file, (pack.hash for _, pack in used))
     if any(one.severity == "error" for one in found):
-        return Loaded(source, parsed.file, tuple(found), digest, direct)
+        return Loaded(source, parsed.file, tuple(found), digest, packs)
     own = tuple(program_of(source, scope) for scope in scopes)
-    return Loaded(source, parsed.file, tuple(found), digest, direct, (*own, *programs), own)
+    return Loaded(source, parsed.file, tuple(found), digest, packs, (*own, *programs), own)
 
 
 def _packs(

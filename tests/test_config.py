@@ -43,11 +43,12 @@ def test_defaults_lie_in_the_project(project: Path) -> None:
         blobs=f"file://{project}/.omium/blobs",
         workflows=(),
         channels={},
+        roles={},
         detectors=(),
         durability="power",
         policy=None,
         origins=dict.fromkeys(
-            ["store", "blobs", "workflows", "channels", "detectors", "durability", "policy", "home"],
+            ["store", "blobs", "workflows", "channels", "roles", "detectors", "durability", "policy", "home"],
             "default",
         ),
     )
@@ -122,6 +123,7 @@ def test_sources_in_order(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "blobs": "OMIUM_BLOBS",
         "workflows": "default",
         "channels": "default",
+        "roles": "default",
         "detectors": "default",
         "durability": "default",
         "policy": "pyproject.toml [tool.omium]",

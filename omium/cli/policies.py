@@ -26,18 +26,22 @@ _files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 
 @policy.command()
 @_files
+@click.option("--program", metavar="FILE[:NAME]", help="The program that the policies are for: can it carry them out?")
 @click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, for code scanners.")
 @common
 @click.pass_obj
-def check(output: Output, files: tuple[str, ...], sarif: bool) -> None:
+def check(output: Output, files: tuple[str, ...], program: str | None, sarif: bool) -> None:
     """Say everything that is wrong with policies before they run; exit 1 when one cannot be used.
 
     Names, types and units, bounds that exclude each other, ladders that never end, rules without a test. It also tells
-    how long each ladder can wait in all.
+    how long each ladder can wait in all, and what a host has to bind; with `--program`, what that program lacks.
     """
+    from omium.cli.binding import needs_facts, needs_text, with_binding
     from omium_policy.diagnostics import rendered
 
     loaded = [read_policy(file) for file in files]
+    if program is not None:
+        loaded = with_binding(loaded, program)
     found = [one for each in loaded for one in each.diagnostics]
     failed = any(each.errors for each in loaded)
     if sarif:
@@ -48,7 +52,7 @@ def check(output: Output, files: tuple[str, ...], sarif: bool) -> None:
         output.data(
             {
                 "ok": not failed,
-                "policies": [_facts(one) for one in loaded],
+                "policies": [{**_facts(one), "needs": needs_facts(one)} for one in loaded],
                 "diagnostics": [one.as_data() for one in found],
             }
         )
@@ -57,6 +61,8 @@ def check(output: Output, files: tuple[str, ...], sarif: bool) -> None:
             click.echo(rendered(one) + "\n")
         for each in loaded:
             click.echo(_summary(each))
+            for line in needs_text(each) if program is None else ():
+                click.echo(line)
         if not failed:
             output.next(f"omium policy test {' '.join(files)}")
     click.get_current_context().exit(FAILED if failed else 0)

@@ -1,4 +1,4 @@
-"""What user code declares: steps, effects and workflows, found again by name from any process."""
+"""What user code declares: steps, effects, workflows and voters, found again by name from any process."""
 
 from __future__ import annotations
 
@@ -151,10 +151,10 @@ class WorkflowDeclaration:
 
 @attrs.frozen(eq=False)
 class VoterDeclaration:
-    """Who judges handoffs under a name: `fn` is given what is handed over and answers True, False, why not, or None."""
+    """Who judges what one agent hands to another; see `omium_core.interfaces.voting.Voter`."""
 
     name: str
-    fn: Callable[..., Any]
+    fn: Callable[[Any], Any]
 
 
 Declaration = EffectDeclaration | StepDeclaration | WorkflowDeclaration | VoterDeclaration

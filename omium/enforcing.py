@@ -23,6 +23,7 @@ __all__ = ["check_nested", "started_under", "taken_over_under"]
 
 def started_under(runtime: Runtime, declaration: WorkflowDeclaration, execution: str) -> Watch | None:
     """Return what a new execution's policy has to remember; None where it has no policy."""
+    runtime.hooks.bind(declaration.options.get("channels", {}))
     policy = _in_force(runtime, declaration)
     return Watch(policy, _Requests(runtime.store, execution)) if policy is not None else None
 
@@ -31,6 +32,7 @@ def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: 
     """Return what the policy that an execution pinned remembers of it, from its journal."""
     if not state.policy:
         return None
+    runtime.hooks.bind(declaration.options.get("channels", {}))
     requests = _Requests(runtime.store, state.id)
     watch = Watch(_pinned(runtime, declaration, state), requests)
     _remember(watch, requests, ExecutionState(), state.id, None)

@@ -79,6 +79,6 @@ def purses_of(program: Program) -> Iterator[Purse]:
                     _KINDS.get(meter) or program.scope.registry.meters.get(meter, types.NUMBER),
                     Decimal(warn.share.value) / 100 if warn is not None else None,
                     handler,
-                    program.source.where(one.span),
+                    program.source.where(one.span).rpartition("/")[2],
                     program.mode,
                 )

@@ -25,7 +25,7 @@ def handoffs_of(program: Program) -> Iterator[Handoff]:
             tuple(voter.text for voter in quorum.voters),
             _needed(quorum),
             float(quorum.within.value),
-            program.source.where(handoff.span),
+            program.source.where(handoff.span).rpartition("/")[2],
             f"handoff {name}",
             f"handoff {name} in time",
         )

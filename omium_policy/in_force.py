@@ -178,7 +178,7 @@ def _violation(finding: Finding, given: Mapping[str, Any], gives: ValueType = AN
     return Violation(
         finding.rule,
         finding.message,
-        finding.where,
+        finding.where.rpartition("/")[2],
         finding.values,
         at=at,
         suggest=suggest,

@@ -167,7 +167,7 @@ class Diagnosed:
 class Suggest:
     """Give the `Suggestion`s for a failure that is on record, the one that is most likely to work first."""
 
-    step: str
+    scope: Scope
     failure: Failure
     fingerprint: str
     fallbacks: tuple[str, ...]

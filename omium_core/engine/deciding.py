@@ -79,7 +79,7 @@ def decide(
                 continue
             rung, why = answer
         if isinstance(rung, Pause) and suggested is None:
-            suggested = yield from asking.suggestions(machine, inner.path, failure, ladder)
+            suggested = yield from asking.suggestions(machine, inner, failure, ladder)
         event = yield from _decision(machine, inner, ladder, rung, index, failure, why)
         match rung:
             case Pause():

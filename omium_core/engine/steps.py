@@ -343,7 +343,7 @@ def _further(machine: Machine, path: str, call: StepCall, last: str | None) -> P
     failure = Failure.recorded(step.failure.kind, evidence, step.failure.where)
     if step.decision is not None and step.decision.strategy == "compensate":
         yield from deciding.undo_failed(machine, path, tuple(step.decision.values.get("effects", ())))
-    inner = Scope(path, step.attempts, machine.entry)
+    inner = Scope(path, step.attempts, machine.entry, call=call)
     if last is not None:
         ladder = deciding.ladder_named(call.ladders, last)
     else:
@@ -361,7 +361,7 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
     step = machine.state.steps[path]
     failed = step.failure.seq if step.failure is not None else 0
     answer = (yield Fetch(machine.state.id, review.answer.seq)) or {}
-    inner = Scope(path, step.attempts, machine.entry)
+    inner = Scope(path, step.attempts, machine.entry, call=call)
     match review.answer.action:
         case "skip":
             yield from commit(machine, inner, inner, call, Outcome())

@@ -194,7 +194,7 @@ def _looked_into(run: Run, command: Diagnose | Suggest) -> Any:
 
     if isinstance(command, Diagnose):
         return diagnosing.diagnosed(run, command)
-    return suggesting.suggested(run, command.step, command.failure, command.fingerprint, command.fallbacks)
+    return suggesting.suggested(run, command.scope, command.failure, command.fingerprint, command.fallbacks)
 
 
 def _attempt(run: Run, command: Attempt) -> Invocation:

@@ -38,10 +38,8 @@ def polled(run: Run, command: Poll) -> Ballot:
             votes[voter] = ruled
             continue
         declared = run.registry.find(VoterDeclaration, voter)
-        if declared is None:
-            votes[voter] = Vote(voter, "reject", "there is no such voter here")
-            continue
-        _start(voter, partial(_asked, answers, voter, declared.fn, value))
+        ask = declared.fn if declared is not None else partial(run.hooks.vote, voter)
+        _start(voter, partial(_asked, answers, voter, ask, value))
     late = _gather(votes, answers, len(handoff.voters), handoff.within_s)
     return Ballot(tuple(votes[one] for one in handoff.voters if one in votes), late)
 

@@ -73,6 +73,7 @@ def _backoff(backoff: syntax.Backoff, jitter: str | None) -> engine.Backoff:
         float(backoff.most.value) if backoff.most is not None else first_s,
         float(backoff.factor) if backoff.factor is not None else 2.0,
         jitter != "none",
+        0.5 if jitter == "equal" else 0.0,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import attrs
+
 from omium_core.engine.calls import EffectCall, StepCall
 from omium_core.engine.commands import SOON, NotifyChannel, Screen
 from omium_core.engine.deciding import ladder_for
@@ -18,7 +20,7 @@ from omium_core.model import events as e
 from omium_core.model.failure import Failure, Violation
 from omium_core.recovery.ladders import Pause, Skip
 
-__all__ = ["Skipped", "at_end", "before_effect", "before_step", "note", "on_outcome", "refusal"]
+__all__ = ["Skipped", "at_end", "before_effect", "before_step", "note", "on_failure", "on_outcome", "refusal"]
 
 
 # The clock and chance that a program asks Omium for touch nothing.
@@ -54,6 +56,18 @@ def on_outcome(machine: Machine, inner: Scope, call: StepCall) -> tuple[Violatio
     for happening in happenings:
         found += watch.peek(machine.state, happening)
     return found
+
+
+def on_failure(machine: Machine, inner: Scope, call: StepCall, failure: Failure) -> Failure:
+    """Return a failure with what else breaks because the step fails: its ladder then is the strictest of all."""
+    watch = machine.watch
+    found = watch.peek(machine.state, Happening("step", call.name, "fails", machine.now)) if watch is not None else ()
+    if not found:
+        return failure
+    violations = (*failure.violations, *found)
+    evidence = {**failure.evidence, "violations": [one.as_data() for one in violations]}
+    blocking = failure.blocking or any(one.blocks for one in found)
+    return attrs.evolve(failure, violations=violations, evidence=evidence, blocking=blocking)
 
 
 def before_effect(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[None]:

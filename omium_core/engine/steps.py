@@ -300,8 +300,8 @@ def _recover(
     machine: Machine, scope: Scope, inner: Scope, call: StepCall, outcome: Outcome
 ) -> Protocol[_Turn | _Settled]:
     """Journal the failure with what is decided about it, and do that."""
-    failure = outcome.failure
-    assert failure is not None
+    assert outcome.failure is not None
+    failure = guarding.on_failure(machine, inner, call, outcome.failure)
     ladder = deciding.ladder_for(call.ladders, failure, outcome.error)
     final = ladder is None and not failure.blocking and outcome.error is not None
     asked = asking.leads_to_a_question(machine, inner.path, ladder)

@@ -77,13 +77,17 @@ def _shape(of: object, field: attrs.Attribute[str], value: object) -> None:
 
 @attrs.frozen
 class Backoff:
-    """How long to wait before further attempts, with full jitter unless said otherwise."""
+    """How long to wait before further attempts, with full jitter unless said otherwise.
+
+    `least` is the share of a wait that jitter leaves alone.
+    """
 
     shape: str = attrs.field(default="exponential", validator=_shape)
     first_s: float = attrs.field(default=1.0, validator=_amount)
     max_s: float = attrs.field(default=10.0, validator=_amount)
     factor: float = attrs.field(default=2.0, validator=_amount)
     jitter: bool = attrs.field(default=True, validator=_truth)
+    least: float = attrs.field(default=0.0, validator=_amount)
 
     @classmethod
     def parse(cls, text: str) -> Backoff:
@@ -111,7 +115,7 @@ class Backoff:
         else:
             # The exponent is bounded so that the power cannot overflow before `min` cuts it.
             longest = min(self.max_s, self.first_s * self.factor ** min(retry - 1, 64))
-        return longest * chance if self.jitter else longest
+        return longest * (self.least + (1 - self.least) * chance) if self.jitter else longest
 
 
 def _backoff(given: Backoff | str | None) -> Backoff | None:

@@ -134,7 +134,7 @@ def test_json_is_one_object(tmp_path: Path, fail: str, status: str) -> None:
 
 
 def test_refused_offer_is_a_hallucination(tmp_path: Path) -> None:
-    """The rule is broken by what a model said, so the failure's kind is `hallucination`; the policy's ladder takes it."""
+    """The rule is broken by what a model said, so the failure is a `hallucination`; the policy's ladder takes it."""
     run(tmp_path, "demo")
     with closing(sqlite3.connect(tmp_path / ".omium" / "omium.db")) as connection:
         rows = connection.execute("SELECT headers FROM append ORDER BY id").fetchall()

@@ -177,9 +177,9 @@ def test_a_policy_that_is_not_there_is_refused_when_it_would_be_used() -> None:
 
     block = omium.execution("block", policy="nowhere.omp")
 
-    with pytest.raises(UsageError, match="there is no file `nowhere.omp`"):
+    with pytest.raises(UsageError, match=r"there is no file `nowhere\.omp`"):
         flow()
-    with pytest.raises(UsageError, match="there is no file `nowhere.omp`"), block:
+    with pytest.raises(UsageError, match=r"there is no file `nowhere\.omp`"), block:
         pass
     assert omium.open_store().executions() == []
 

@@ -143,6 +143,8 @@ class ExecutionState:
                 pass
             case e.CircuitChanged() | e.FixApplied() | e.FixRevoked():
                 pass
+            case e.PolicyActivated() | e.PolicyOverridden():
+                pass
             case _:
                 assert_never(event)
 

@@ -133,7 +133,7 @@ def _halt_each(runtime: Runtime, workflow: str | None, by: str, reason: str) -> 
         rows = [
             row
             for status in stopping.UNFINISHED
-            for row in runtime.store.journal.executions(status=status, workflow=workflow, limit=EXECUTIONS_MAX)
+            for row in runtime.store.executions(status=status, workflow=workflow, limit=EXECUTIONS_MAX)
             if row.started <= began
         ]
         # An execution that goes from one status to another between two of these is found at the next look.

@@ -70,7 +70,7 @@ def review(
 def fixes(workflow: str | None = None, *, store: str | None = None) -> list[Standing]:
     """Return the fixes that reach later executions of a workflow; by default of those that ran lately, oldest first."""
     runtime = runtime_for(store)
-    rows = runtime.store.journal.executions(limit=WORKFLOWS_LOOKED_AT_MAX) if workflow is None else []
+    rows = runtime.store.executions(limit=WORKFLOWS_LOOKED_AT_MAX) if workflow is None else []
     workflows = [workflow] if workflow is not None else sorted({row.workflow for row in rows})
     return [one for name in workflows for one in standing_fixes(runtime.store, name)]
 

@@ -12,6 +12,7 @@ import attrs
 
 from omium.config import Config, blobs_beside, load_config
 from omium.hooks import PluginHooks
+from omium.keeping import Kept
 from omium.plugins import Plugins, load_plugins
 from omium_core.errors import OmiumError, PluginError, UsageError
 from omium_core.interfaces.checkpoint import BlobStore, Journal
@@ -30,7 +31,7 @@ _Class = TypeVar("_Class", bound=type)
 
 @attrs.define(eq=False)
 class Runtime:
-    """An open store with the plugins and declarations that its executions use."""
+    """An open store with the plugins and declarations that its executions use, and the policies that were loaded."""
 
     config: Config
     plugins: Plugins
@@ -38,6 +39,7 @@ class Runtime:
     registry: Registry
     hooks: PluginHooks
     invocation: Invoker = invocation
+    policies: Kept = attrs.field(factory=Kept)
 
     def close(self) -> None:
         """End the plugins' part and close the store; opening the same URL again makes a new one."""

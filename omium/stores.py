@@ -32,7 +32,7 @@ class OpenStore:
         self, *, status: str | None = None, workflow: str | None = None, limit: int = 100
     ) -> list[Execution]:
         """Return executions, newest first."""
-        rows = self._runtime.store.journal.executions(status=status, workflow=workflow, limit=limit)
+        rows = self._runtime.store.executions(status=status, workflow=workflow, limit=limit)
         return [Execution(self._runtime.store, row.id) for row in rows]
 
     def execution(self, execution_id: str) -> Execution:
@@ -79,7 +79,7 @@ class OpenStore:
     def _owner_of(self, checkpoint: str) -> str:
         """Return the execution that committed a checkpoint; a fork only has it from there."""
         store = self._runtime.store
-        for row in store.journal.executions(limit=SEARCHED_MAX):
+        for row in store.executions(limit=SEARCHED_MAX):
             for event in store.events(row.id):
                 if isinstance(event, CheckpointCommitted) and event.checkpoint == checkpoint:
                     return row.id

@@ -11,11 +11,12 @@ from omium import runtime
 from omium.binding import host_of
 from omium.cli.code import declared, loaded
 from omium.config import load_config
-from omium_policy.binding import bound
+from omium_policy.binding import Host, bound
+from omium_policy.diagnostics import Diagnostic
 from omium_policy.loading import Loaded
 from omium_policy.needs import needs_of
 
-__all__ = ["needs_facts", "needs_text", "with_binding"]
+__all__ = ["lacking", "needs_facts", "needs_text", "with_binding"]
 
 _IN_WORDS = {
     "step": "steps",
@@ -33,11 +34,13 @@ _IN_WORDS = {
 
 def with_binding(policies: Iterable[Loaded], program: str) -> list[Loaded]:
     """Load a program and return the policies with what it lacks for them among their diagnostics."""
-    _, name = loaded(program)
-    if name is not None:
-        declared(program)
-    host = host_of(runtime.registry(), runtime.plugins(), load_config())
+    host = _host(program)
     return [attrs.evolve(one, diagnostics=(*one.diagnostics, *bound(one, host))) for one in policies]
+
+
+def lacking(policy: Loaded, program: str) -> list[Diagnostic]:
+    """Load a program and return what keeps it from carrying a policy out."""
+    return [one for one in bound(policy, _host(program)) if one.severity == "error"]
 
 
 def needs_text(policy: Loaded) -> Iterator[str]:
@@ -59,6 +62,13 @@ def needs_facts(policy: Loaded) -> dict[str, Any]:
     needs = needs_of(policy)
     fields = [{"step": one.step, "field": one.dotted, **_place(one)} for one in needs.fields]
     return {"names": [{"kind": one.kind, "name": one.name, **_place(one)} for one in needs.names], "fields": fields}
+
+
+def _host(program: str) -> Host:
+    _, name = loaded(program)
+    if name is not None:
+        declared(program)
+    return host_of(runtime.registry(), runtime.plugins(), load_config())
 
 
 def _place(need: Any) -> dict[str, Any]:

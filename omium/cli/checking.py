@@ -33,11 +33,12 @@ def verify(output: Output, given: tuple[str, ...], execution_id: str | None, hea
     result = operating.verify(execution, head=head)
     if output.as_json:
         problems = [{"execution": one.execution, "seq": one.seq, "message": str(one)} for one in result.problems]
-        sizes = {"executions": result.executions, "events": result.events}
+        sizes = {"executions": result.executions, "policies": result.policies, "events": result.events}
         found = {"problems": problems, "pruned": result.pruned, "heads": result.heads}
         output.data({"ok": result.ok, **sizes, **found})
     elif result.ok:
-        checked = f"{counted(result.executions, 'execution')}, {counted(result.events, 'event')}"
+        policies = f", {counted(result.policies, 'policy journal')}" if result.policies else ""
+        checked = f"{counted(result.executions, 'execution')}{policies}, {counted(result.events, 'event')}"
         click.echo(f"ok: {checked}, all as they were written")
         if result.pruned:
             click.echo(

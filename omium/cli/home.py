@@ -52,7 +52,7 @@ def _first(output: Output) -> None:
 
 def _waiting(store: Store) -> list[tuple[ExecutionRow, str]]:
     """Return the paused executions with what they ask; an execution that asks nothing has an empty question."""
-    paused = store.journal.executions(status="paused", limit=WAITING_SHOWN)
+    paused = store.executions(status="paused", limit=WAITING_SHOWN)
     return [(row, _question(store, row)) for row in paused]
 
 

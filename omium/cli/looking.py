@@ -34,7 +34,7 @@ _STATUSES = ("running", "recovering", "paused", "completed", "halted")
 def list_executions(output: Output, status: str | None, workflow: str | None, limit: int) -> None:
     """List executions, newest first."""
     store = existing().store
-    rows = store.journal.executions(status=status, workflow=workflow, limit=limit)
+    rows = store.executions(status=status, workflow=workflow, limit=limit)
     if output.as_json:
         output.data({"executions": [row_facts(store, row) for row in rows]})
         return

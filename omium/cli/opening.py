@@ -52,11 +52,11 @@ def found(store: Store, execution: str | None) -> ExecutionRow:
 
 def check_workflow(store: Store, name: str | None) -> None:
     """Raise `UsageError` for a workflow of which the store has no execution: who acts on many must not act on none."""
-    if name is None or store.journal.executions(workflow=name, limit=1):
+    if name is None or store.executions(workflow=name, limit=1):
         return
     import difflib  # only a misspelt name needs it
 
-    known = sorted({row.workflow for row in store.journal.executions(limit=WORKFLOWS_OF)})
+    known = sorted({row.workflow for row in store.executions(limit=WORKFLOWS_OF)})
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean `{near[0]}`?" if near else "`omium list` shows what there is"
     raise UsageError(f"there is no execution of a workflow `{name}` here; {hint}")
@@ -72,7 +72,7 @@ def store_file(url: str) -> Path | None:
 def last_rows(limit: int) -> list[ExecutionRow]:
     """Return the newest executions; none where there is no store yet."""
     try:
-        return _opened().store.journal.executions(limit=limit)
+        return _opened().store.executions(limit=limit)
     except UsageError:
         return []
 
@@ -80,5 +80,5 @@ def last_rows(limit: int) -> list[ExecutionRow]:
 def known_ids(prefix: str) -> list[str]:
     """Return ids that start with a prefix, for completion in a shell."""
     special = [one for one in ("@last", "@last-failed") if prefix and one.startswith(prefix)]
-    rows = _opened().store.journal.executions(prefix=prefix, limit=COMPLETIONS_MAX)
+    rows = _opened().store.executions(prefix=prefix, limit=COMPLETIONS_MAX)
     return special + [row.id for row in rows]

@@ -1,4 +1,4 @@
-"""`omium policy`: check, format, test, explain and name policies, without running anything."""
+"""`omium policy`: check, format, test, explain and name policies; what is in force stands in `governing`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from omium.cli.governing import COMMANDS
 from omium.cli.options import common
 from omium.cli.output import Output
 from omium.cli.status import FAILED
@@ -18,7 +19,7 @@ __all__ = ["policy"]
 
 @click.group()
 def policy() -> None:
-    """Check, format, test and explain `.omp` files."""
+    """Check, format, test and explain `.omp` files; say which is in force, and since when."""
 
 
 _files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -173,6 +174,10 @@ def hash_(output: Output, files: tuple[str, ...]) -> None:
     else:
         for file, digest in hashes.items():
             click.echo(f"sha256:{digest}  {file}")
+
+
+for command in COMMANDS:
+    policy.add_command(command)
 
 
 def _facts(loaded: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal[
     "rollback",
     "compensation",
     "review",
+    "policy",
     "choice",
     "answer",
     "pause",

@@ -124,6 +124,12 @@ class _Teller:
                 times = f" at attempt {event.attempts}" if event.attempts > 1 else ""
                 told = [f"was told{times}"]
                 self.board.add(Draft("plugin", "note", f"channel {event.channel}", told, at=event.at, detail=True))
+            case e.PolicyActivated():
+                said = [f"sha256:{event.hash[:12]}", event.version, f"by {event.by}" if event.by else "", event.reason]
+                self.board.add(Draft("policy", "note", "in force", [one for one in said if one], at=event.at))
+            case e.PolicyOverridden():
+                said = [f"sha256:{event.hash[:12]}", f"by {event.by}, one of {event.role}", event.reason]
+                self.board.add(Draft("policy", "note", "overridden", [one for one in said if one], at=event.at))
             case e.PluginFailed():
                 text = f"failed in `{event.hook}`: {event.message}"
                 self.board.add(Draft("plugin", "note", f"plugin {event.plugin}", [text], at=event.at, detail=True))

@@ -109,12 +109,12 @@ def _conclude(output: Output, store: Store, execution: str, status: str) -> None
 def _all(output: Output, store: Store, live: bool) -> None:
     """Follow the newest executions of a store, and those that begin, until somebody interrupts."""
     followers: dict[str, _Follower] = {}
-    ends = {row.id: _end(store, row.id) for row in store.journal.executions(limit=FOLLOWED_MAX)}
+    ends = {row.id: _end(store, row.id) for row in store.executions(limit=FOLLOWED_MAX)}
     table = _table(output, store) if live else None
     output.note("watching the store; Ctrl-C ends it")
 
     def look() -> tuple[bool, str]:
-        rows = store.journal.executions(limit=FOLLOWED_MAX)
+        rows = store.executions(limit=FOLLOWED_MAX)
         anything = False
         for row in reversed(rows):
             # What was there when the watch began is followed from its end, what begins from its start.
@@ -213,7 +213,7 @@ def _table(output: Output, store: Store) -> _Picture:
         table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
         for name in ("ID", "WORKFLOW", "STATUS", "STARTED"):
             table.add_column(name, overflow="fold")
-        for row in store.journal.executions(limit=20):
+        for row in store.executions(limit=20):
             table.add_row(short_id(store, row.id), clean(row.workflow), status_text(store, row), moment(row.started))
         return table
 

@@ -149,6 +149,8 @@ class ExecutionState:
                 pass
             case e.HandoffProposed() | e.VoteCast() | e.HandoffCommitted() | e.HandoffRejected():
                 pass
+            case e.PolicyActivated() | e.PolicyOverridden():
+                pass
             case _:
                 assert_never(event)
 

@@ -38,6 +38,8 @@ __all__ = [
     "HandoffProposed",
     "HandoffRejected",
     "PluginFailed",
+    "PolicyActivated",
+    "PolicyOverridden",
     "PolicyViolated",
     "Pruned",
     "RecoveryDecided",
@@ -70,7 +72,10 @@ class _Event:
 
 @immutable(kw_only=True)
 class ExecutionStarted(_Event):
-    """The first event. Body: `{"arguments": {name: value}}`. `policy` is the hash of the policy that it pins."""
+    """The first event. Body: `{"arguments": {name: value}}`.
+
+    `policy` is the hash of the policy that it runs under to its end, `policy_name` that policy's name.
+    """
 
     execution: str
     workflow: str
@@ -504,6 +509,33 @@ class ChannelTold(_Event):
 
 
 @immutable(kw_only=True)
+class PolicyActivated(_Event):
+    """A version of a policy comes into force, in the policy's own journal. Body: `{"sources"}`, its file and packs.
+
+    `file` is where its text was. `overridden` are the people who let it in outside of the times that the version before
+    it allows.
+    """
+
+    hash: str
+    name: str
+    version: str = ""
+    file: str = ""
+    by: str = ""
+    reason: str = ""
+    overridden: tuple[str, ...] = ()
+
+
+@immutable(kw_only=True)
+class PolicyOverridden(_Event):
+    """One person of a role would let a version in at a time when it may not change, in the policy's own journal."""
+
+    hash: str
+    by: str
+    role: str
+    reason: str = ""
+
+
+@immutable(kw_only=True)
 class PluginFailed(_Event):
     """A plugin raised; the workflow went on without it."""
 
@@ -544,6 +576,8 @@ Event: TypeAlias = (
     | ExecutionResumed
     | ExecutionCompleted
     | ExecutionHalted
+    | PolicyActivated
+    | PolicyOverridden
     | PluginFailed
     | Pruned
     | ChannelTold

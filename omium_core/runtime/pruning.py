@@ -14,7 +14,7 @@ from omium_core.journal.wire import read_row, split_bodies
 from omium_core.model import events as e
 from omium_core.runtime.standing import standing_fixes
 from omium_core.runtime.stopping import append_event, upkeep_of
-from omium_core.runtime.store import Store
+from omium_core.runtime.store import OWN, Store
 
 __all__ = ["FINAL", "Choice", "PrunePlan", "plan", "prune", "refuse_pruned"]
 
@@ -72,7 +72,8 @@ def plan(store: Store, choice: Choice) -> PrunePlan:
     # Taken BEFORE anything is read: what is appended from here on is looked at again when the store is locked.
     since = upkeep_of(store).ends()
     rows = store.journal.executions(limit=EXECUTIONS_MAX)
-    wanted = {row.id for row in _matching(rows, choice) if not _pruned(store, row.id)}
+    ended = _matching([row for row in rows if not row.id.startswith(OWN)], choice)
+    wanted = {row.id for row in ended if not _pruned(store, row.id)}
     sources = {row.id: source for row in rows if (source := _source(store, row.id)) is not None}
     advising = _advising(store, rows)
     needed = _needed(sources, ({row.id for row in rows} - wanted) | advising) | advising

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from omium_core.runtime.awaiting import Turn
     from omium_core.runtime.run import Run
 
-__all__ = ["Loaded", "Store"]
+__all__ = ["OWN", "Loaded", "Store"]
+
+OWN = "@"
+"""Ids of journals that the store itself keeps begin with it; no execution's does."""
 
 FORKS_MAX = 64
 CANDIDATES_SHOWN = 5
@@ -73,18 +76,30 @@ class Store:
     def find(self, given: str) -> ExecutionRow:
         """Return the execution that an id, a unique prefix of one, `@last` or `@last-failed` names."""
         if given in ("@last", "@last-failed"):
-            rows = self.journal.executions(limit=LAST_MAX)
+            rows = self.executions(limit=LAST_MAX)
             failed = ("halted", "paused")
             rows = [row for row in rows if given == "@last" or row.status in failed][:1]
         else:
             exact = self.journal.execution(given)
             # Every id begins with nothing, so nothing must not stand for the only one.
-            rows = [exact] if exact else self.journal.executions(prefix=given, limit=CANDIDATES_SHOWN) if given else []
+            rows = [exact] if exact else self.executions(prefix=given, limit=CANDIDATES_SHOWN) if given else []
         if not rows:
             raise UnknownExecution(given, self._near(given))
         if len(rows) > 1:
             raise UnknownExecution(given, tuple(row.id for row in rows), ambiguous=True)
         return rows[0]
+
+    def executions(
+        self, *, prefix: str = "", status: str | None = None, workflow: str | None = None, limit: int = 100
+    ) -> list[ExecutionRow]:
+        """Return executions, newest first; what the store itself keeps a journal of is none."""
+        asked = limit = max(limit, 0)
+        while True:
+            rows = self.journal.executions(prefix=prefix, status=status, workflow=workflow, limit=asked)
+            found = [row for row in rows if not row.id.startswith(OWN)][:limit]
+            if len(found) == limit or len(rows) < asked:
+                return found
+            asked *= 2
 
     def load(self, execution: str) -> Loaded:
         """Fold an execution from its journal, checking the chain on the way."""
@@ -230,7 +245,7 @@ class Store:
         """Return the ids of the newest executions that an id may have been meant for."""
         import difflib  # only an id that is not there needs it
 
-        known = [row.id for row in self.journal.executions(limit=LAST_MAX)]
+        known = [row.id for row in self.executions(limit=LAST_MAX)]
         return tuple(difflib.get_close_matches(given, known, n=CANDIDATES_SHOWN, cutoff=NEAR))
 
     def _load(self, execution: str, until: int | None, depth: int) -> Loaded:

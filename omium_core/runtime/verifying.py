@@ -11,7 +11,7 @@ from omium_core.errors import Corrupted, OmiumError, StoreError
 from omium_core.interfaces.checkpoint import ExecutionRow, JournalRow
 from omium_core.journal.wire import GENESIS, link, read_row, split_bodies
 from omium_core.model import events as e
-from omium_core.runtime.store import Store
+from omium_core.runtime.store import OWN, Store
 
 __all__ = ["Problem", "Verification", "verify_store"]
 
@@ -32,6 +32,8 @@ class Problem:
 class Verification:
     """What was found. `ok` says that nothing was changed, is missing or was reordered; `heads` are the chains' ends.
 
+    `policies` counts the journals of policies, whose events and heads are among the others.
+
     `pruned` are executions whose values were pruned, each with the last event that has lost its own.
 
     The chain shows any change up to a head that is known elsewhere: keep `heads` where the store's owner cannot write.
@@ -42,6 +44,7 @@ class Verification:
     problems: tuple[Problem, ...]
     heads: dict[str, str]
     pruned: dict[str, int] = attrs.field(factory=dict)
+    policies: int = 0
 
     @property
     def ok(self) -> bool:
@@ -78,7 +81,8 @@ def verify_store(store: Store, execution: str | None = None, head: str | None = 
             pruned[row.id] = chain.pruned
     if head is not None and not any(one.startswith(head) for one in hashes):
         found.append(Problem(execution or "", 0, f"the head `{head}` is in no chain: the end of a journal is missing"))
-    return Verification(len(rows), events, tuple(dict.fromkeys(found)), heads, pruned)
+    own = sum(row.id.startswith(OWN) for row in rows)
+    return Verification(len(rows) - own, events, tuple(dict.fromkeys(found)), heads, pruned, own)
 
 
 def _unreadable(row: ExecutionRow, error: OmiumError) -> Problem:

@@ -128,10 +128,7 @@ def _check_quorum(report: Report, quorum: syntax.Quorum) -> None:
 def _check_change(report: Report, node: syntax.ChangeStatement) -> None:
     match node:
         case syntax.Window():
-            if str(node.zone.value) not in zoneinfo.available_timezones():
-                report.unknown(
-                    "unknown-zone", "time zone", node.zone, str(node.zone.value), zoneinfo.available_timezones()
-                )
+            _check_zone(report, node.zone)
             opens, closes = _time(node.opens), _time(node.closes)
             if opens is None or closes is None or opens >= closes:
                 report.error("impossible", f"{node.opens}..{node.closes} is no time of a day", node)
@@ -141,6 +138,15 @@ def _check_change(report: Report, node: syntax.ChangeStatement) -> None:
                 report.error("impossible", f"{node.first}..{node.last} are no days in their order", node)
         case syntax.Override(people=0):
             report.error("never", "an override by nobody is no control", node)
+
+
+def _check_zone(report: Report, zone: syntax.Literal) -> None:
+    known, name = zoneinfo.available_timezones(), str(zone.value)
+    if not known:
+        help = "this machine has no time zones; run: pip install tzdata"
+        report.error("unknown-zone", f"the time zone `{name}` cannot be looked up", zone, help)
+    elif name not in known:
+        report.unknown("unknown-zone", "time zone", zone, name, known)
 
 
 def _time(text: str) -> datetime.time | None:

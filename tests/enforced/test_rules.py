@@ -122,9 +122,9 @@ def test_a_monitored_rule_is_recorded_and_told_and_blocks_nothing(policy: Write,
     """`monitoring` changes nothing but the journal and the channel; what cannot be told is recorded as well."""
     rules = """
       rule small after offer monitoring { require output.amount <= 10 on fail notify "#ops" }
-      rule there after offer monitoring { require output.nothing == 1 }
+      rule there after offer monitoring { require output.apr >= 1 }
     """
-    offers, _ = offering(policy(rules), 4.5)
+    offers, _ = offering(policy(rules), None)
 
     execution = offers.start()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +56,7 @@ def check_ladders(scope: Scope, report: Report) -> None:
     """Check ladders, and what budgets, failures, handoffs and changes say."""
     for recovery in scope.policy.of(syntax.Recovery):
         _check_rungs(scope, report, recovery)
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         match node:
             case syntax.Retry():
                 _check_retry(report, node)
@@ -128,10 +127,7 @@ def _check_quorum(report: Report, quorum: syntax.Quorum) -> None:
 def _check_change(report: Report, node: syntax.ChangeStatement) -> None:
     match node:
         case syntax.Window():
-            if str(node.zone.value) not in zoneinfo.available_timezones():
-                report.unknown(
-                    "unknown-zone", "time zone", node.zone, str(node.zone.value), zoneinfo.available_timezones()
-                )
+            _check_zone(report, node.zone)
             opens, closes = _time(node.opens), _time(node.closes)
             if opens is None or closes is None or opens >= closes:
                 report.error("impossible", f"{node.opens}..{node.closes} is no time of a day", node)
@@ -141,6 +137,17 @@ def _check_change(report: Report, node: syntax.ChangeStatement) -> None:
                 report.error("impossible", f"{node.first}..{node.last} are no days in their order", node)
         case syntax.Override(people=0):
             report.error("never", "an override by nobody is no control", node)
+
+
+def _check_zone(report: Report, zone: syntax.Literal) -> None:
+    import zoneinfo
+
+    name = str(zone.value)
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (LookupError, OSError, ValueError):  # a name like `../x` is no key
+        # Listing all zones reads the whole database, which only a mistake is worth.
+        report.unknown("unknown-zone", "time zone", zone, name, zoneinfo.available_timezones())
 
 
 def _time(text: str) -> datetime.time | None:

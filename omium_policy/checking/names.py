@@ -77,7 +77,7 @@ def _check_types(scope: Scope, report: Report) -> None:
         for name in (typed.takes, typed.gives):
             if name is not None and name.text not in declared:
                 report.unknown("unknown-type", "type", name, name.text, declared)
-    for one in syntax.walk(scope.policy.items):
+    for one in scope.nodes:
         if isinstance(one, syntax.Type) and one.kind == "money" and not _is_currency(one.names[0].text):
             report.error("unknown-currency", f"`{one.names[0].text}` is no currency", one, "write it like `USD`")
 
@@ -91,13 +91,13 @@ def _check_steps(scope: Scope, report: Report) -> None:
     if not scope.declares_steps:
         return
     steps = {step.text for flow in scope.policy.of(syntax.Workflow) for step in flow.steps}
-    for name in _steps(scope.policy):
+    for name in _steps(scope):
         if name.text not in steps:
             report.unknown("unknown-step", "step", name, name.text, steps)
 
 
-def _steps(policy: syntax.Policy) -> Iterator[syntax.Name]:
-    for node in syntax.walk(policy.items):
+def _steps(scope: Scope) -> Iterator[syntax.Name]:
+    for node in scope.nodes:
         match node:
             case syntax.Anchor(step=syntax.Name() as name) | syntax.StepEvent(step=name) | syntax.StepTypes(step=name):
                 yield name
@@ -111,7 +111,7 @@ def _steps(policy: syntax.Policy) -> Iterator[syntax.Name]:
 def _check_ladders(scope: Scope, report: Report) -> None:
     ladders = {one.name.text for one in scope.policy.of(syntax.Recovery)}
     used = set()
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         if isinstance(node, syntax.Recover):
             used.add(node.ladder.text)
             if node.ladder.text not in ladders:
@@ -123,7 +123,7 @@ def _check_ladders(scope: Scope, report: Report) -> None:
 
 def _check_plugins(scope: Scope, report: Report) -> None:
     registry = scope.registry
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         match node:
             case syntax.PluginAction():
                 _check_action(scope, report, node)

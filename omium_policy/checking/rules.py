@@ -93,7 +93,7 @@ def _check_action(scope: Scope, report: Report, rule: syntax.Rule) -> None:
 def _check_order(scope: Scope, report: Report) -> None:
     """A sentence that contradicts the workflow's own order can never hold."""
     order = {step.text: index for flow in scope.policy.of(syntax.Workflow) for index, step in enumerate(flow.steps)}
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         if isinstance(node, syntax.NeverBefore):
             event, before = node.event, node.before
             if isinstance(event, syntax.StepEvent) and isinstance(before, syntax.StepEvent):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, get_args
 
 import attrs
@@ -242,13 +243,14 @@ STATEMENTS = (
 
 def walk(node: object) -> Iterator[object]:
     """Give a node and all nodes in it, in the order of their fields."""
-    if isinstance(node, tuple):
-        for one in node:
-            yield from walk(one)
-    elif attrs.has(type(node)) and type(node).__module__.startswith(__name__):
-        yield node
-        for field in node.__attrs_attrs__:  # type: ignore[attr-defined]  # it is an attrs class
-            yield from walk(getattr(node, field.name))
+    left = [node]
+    while left:
+        one = left.pop()
+        if isinstance(one, tuple):
+            left.extend(reversed(one))
+        elif type(one) in _FIELDS:
+            yield one
+            left.extend([getattr(one, name) for name in _FIELDS[type(one)]])
 
 
 def moved(node: Any, place: Span) -> Any:
@@ -260,3 +262,13 @@ def moved(node: Any, place: Span) -> Any:
     return type(node)(
         *(place if field.name == "span" else moved(getattr(node, field.name), place) for field in node.__attrs_attrs__)
     )
+
+
+# The fields in which there may be nodes, the last first; places are none.
+_FIELDS: Mapping[type, tuple[str, ...]] = MappingProxyType(
+    {
+        kind: tuple(reversed([field.name for field in attrs.fields(kind) if field.name != "span"]))
+        for kind in globals().values()
+        if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
+    }
+)

@@ -48,8 +48,8 @@ def _check_statements(report: Report, rule: syntax.Rule, values: Values) -> None
                 values.fits(value, values.type_of(path), f"`{path.dotted}`")
                 if path.root.text != "output":
                     report.error("not-output", "only the output can be suggested otherwise", path)
-            case syntax.Message(text):
-                for part in placeholders(text, report):
+            case syntax.Message():
+                for part in placeholders(statement, report):
                     values.type_of(part)
             case syntax.Must(sequence):
                 for node in syntax.walk(sequence):

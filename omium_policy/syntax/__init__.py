@@ -115,6 +115,7 @@ from omium_policy.syntax.rules import (
 from omium_policy.syntax.tests import Answer, Case, Expect, ExpectActions, ExpectRule, Given, Test, TestStatement, Trace
 
 __all__ = [
+    "NODES",
     "STATEMENTS",
     "Action",
     "Allow",
@@ -264,11 +265,21 @@ def moved(node: Any, place: Span) -> Any:
     )
 
 
-# The fields in which there may be nodes, the last first; places are none.
+NODES: Mapping[str, type] = MappingProxyType(
+    {
+        kind.__name__: kind
+        for kind in tuple(globals().values())
+        if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
+    }
+)
+"""The kinds of nodes, by their names."""
+
+# Places are no nodes, and the values in a message stand where its text stands, which is a node already.
+_NOT_WALKED = ("span", "values")
+# The fields in which there may be nodes, the last first.
 _FIELDS: Mapping[type, tuple[str, ...]] = MappingProxyType(
     {
-        kind: tuple(reversed([field.name for field in attrs.fields(kind) if field.name != "span"]))
-        for kind in globals().values()
-        if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
+        kind: tuple(reversed([field.name for field in attrs.fields(kind) if field.name not in _NOT_WALKED]))
+        for kind in NODES.values()
     }
 )

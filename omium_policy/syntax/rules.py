@@ -72,9 +72,10 @@ class Deny:
 
 @frozen
 class Message:
-    """`message "..."`, with `{expression}` for values."""
+    """`message "..."`, with `{expression}` for values; one of `values` is None where a brace holds no expression."""
 
     text: Literal
+    values: tuple[Expression | None, ...]
     span: Span = attrs.field(eq=False, repr=False)
 
 

@@ -119,6 +119,7 @@ PACKS = Shelf(
         ('use "omium.finance" as a use "omium.finance" as a', "declared-twice"),
         ('use "broken"', "broken-pack"),
         ('use "cycle"', "pack-cycle"),
+        (" ".join(f'use "omium.finance" as p{i}' for i in range(101)), "too-many-packs"),
     ],
 )
 def test_packs_that_cannot_be_used(use: str, code: str) -> None:

@@ -14,6 +14,8 @@ from omium_policy.source import Source
 
 __all__ = ["resume"]
 
+_NO_CODE = re.compile(r'"(?:\\.|[^"\\])*"|#.*|`[^`]*`')
+
 
 @functools.cache
 def _lines_that_begin() -> re.Pattern[str]:
@@ -34,8 +36,11 @@ def resume(source: Source, interactive: InteractiveParser, failed_at: int, resum
     """
     text = source.text
     depth = _blocks(interactive, len(interactive.parser_state.value_stack))
-    nested = 0
-    for match in _lines_that_begin().finditer(text, _next_line(text, failed_at, resumed_at)):
+    begin = _next_line(text, failed_at, resumed_at)
+    # What is in a block whose head has the mistake goes with it; what the mistake's line closes is closed.
+    more = _more_opened(text, failed_at) if begin > failed_at else 0
+    nested, depth = max(more, 0), depth + min(more, 0)
+    for match in _lines_that_begin().finditer(text, begin):
         word, at = match[1] or match[2], match.start(1) if match[1] else match.start(2)
         opens = _ends_with_brace(text, at)
         if nested:
@@ -66,6 +71,13 @@ def _next_line(text: str, failed_at: int, resumed_at: int) -> int:
 def _ends_with_brace(text: str, at: int) -> bool:
     end = text.find("\n", at)
     return text[at : len(text) if end < 0 else end].split("#")[0].rstrip().endswith("{")
+
+
+def _more_opened(text: str, at: int) -> int:
+    """Return how many more braces are opened than closed from here to the end of the line."""
+    end = text.find("\n", at)
+    line = _NO_CODE.sub("", text[at : len(text) if end < 0 else end])
+    return line.count("{") - line.count("}")
 
 
 def _blocks(interactive: InteractiveParser, height: int) -> int:

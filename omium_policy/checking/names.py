@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from omium_policy import syntax
+from omium_policy import syntax, types
 from omium_policy.checking.report import Report
 from omium_policy.scope import Scope
 
@@ -148,6 +148,8 @@ def _check_action(scope: Scope, report: Report, node: syntax.PluginAction) -> No
     for pair in node.arguments:
         if pair.name.text not in spec.parameters:
             report.unknown("unknown-argument", "argument", pair.name, pair.name.text, spec.parameters)
+        else:
+            _fits(report, pair, spec.parameters[pair.name.text])
     _missing(report, node, spec.name, set(spec.parameters) - {pair.name.text for pair in node.arguments})
 
 
@@ -159,8 +161,18 @@ def _check_section(scope: Scope, report: Report, node: syntax.Extend) -> None:
     for pair in node.pairs:
         if pair.name.text not in spec.fields:
             report.unknown("unknown-field", f"field of `{spec.name}` named", pair.name, pair.name.text, spec.fields)
+        else:
+            _fits(report, pair, spec.fields[pair.name.text])
     required = {name for name, kind in spec.fields.items() if not kind.optional}
     _missing(report, node, spec.name, required - {pair.name.text for pair in node.pairs})
+
+
+def _fits(report: Report, pair: syntax.Pair, expected: types.ValueType) -> None:
+    if isinstance(pair.value, syntax.Literal):
+        given = types.of_literal(pair.value)
+        if not types.comparable(expected, given):
+            said = f"`{pair.name.text}` is {expected}, and this is {given}"
+            report.error("type-mismatch", said, pair.value)
 
 
 def _missing(report: Report, node: syntax.PluginAction | syntax.Extend, what: str, missing: Iterable[str]) -> None:

@@ -76,13 +76,19 @@ def _ends_with_brace(text: str, at: int) -> bool:
 def _more_opened(text: str, at: int) -> int:
     """Return how many more braces are opened than closed from here to the end of the line."""
     end = text.find("\n", at)
-    line = _NO_CODE.sub("", text[at : len(text) if end < 0 else end])
-    return line.count("{") - line.count("}")
+    line = _NO_CODE.sub("", text[at : len(text) if end < 0 else end]).rstrip()
+    stray = line[:1] in ("{", "}") and len(line) > 1 and _more_in(text[text.rfind("\n", 0, at) + 1 : at]) <= 0
+    return _more_in(line[stray:])
+
+
+def _more_in(code: str) -> int:
+    return code.count("{") - code.count("}")
 
 
 def _blocks(interactive: InteractiveParser, height: int) -> int:
     values = interactive.parser_state.value_stack[:height]
-    return sum(1 for one in values if isinstance(one, Token) and one.type == "LBRACE")
+    braces = [one.type for one in values if isinstance(one, Token) and one.type in ("LBRACE", "RBRACE")]
+    return 2 * braces.count("LBRACE") - len(braces)
 
 
 def _height_that_takes(interactive: InteractiveParser, terminal: str, depth: int) -> int | None:

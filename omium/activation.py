@@ -25,7 +25,7 @@ from omium_core.runtime.declarations import WorkflowDeclaration
 from omium_policy.binding import bound
 from omium_policy.changing import Consent, Permission, permission
 from omium_policy.diagnostics import Diagnostic, rendered
-from omium_policy.loading import Loaded
+from omium_policy.loaded import Loaded
 
 __all__ = ["Active", "Brought", "bring_in", "consents_of", "in_force", "permission_for", "pinned", "ruling", "short"]
 

@@ -16,7 +16,7 @@ from omium_core.runtime.declarations import EffectDeclaration, Registry, StepDec
 from omium_core.runtime.store import Store
 
 if TYPE_CHECKING:
-    from omium_policy.loading import Loaded
+    from omium_policy.loaded import Loaded
 
 __all__ = ["check_nested", "started_under", "taken_over_under"]
 

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from omium import runtime
+from omium.config import load_config
+from omium.kept import KeptPolicies
 from omium.plugins import Plugins
 from omium_core.errors import PluginError, PolicyError, UsageError
 from omium_core.specs import PolicyFunction, PolicyPackSpec
 
 if TYPE_CHECKING:
     from omium_policy.functions import Function
-    from omium_policy.loading import Loaded
-    from omium_policy.packs import PackFile
+    from omium_policy.loaded import Loaded
+    from omium_policy.packs import Finder, PackFile
     from omium_policy.registry import ActionSpec, Registry, SectionSpec
     from omium_policy.source import Source
     from omium_policy.types import ValueType
 
-__all__ = ["load_policy", "read_policy"]
+__all__ = ["Packs", "load_policy", "loaded", "read_policy", "registry"]
 
 
 def load_policy(path: str | Path) -> Loaded:
@@ -38,7 +40,6 @@ def load_policy(path: str | Path) -> Loaded:
 
 def read_policy(path: str | Path) -> Loaded:
     """Return the policy in a file with all that is wrong with it; raise `UsageError` when it cannot be read."""
-    from omium_policy.loading import load
     from omium_policy.source import Source
 
     try:
@@ -50,7 +51,20 @@ def read_policy(path: str | Path) -> Loaded:
     except OSError as problem:
         raise UsageError(f"`{path}` cannot be read: {problem.strerror}") from None
     plugins = runtime.plugins()
-    return load(Source(str(path), text), registry(plugins), Packs(plugins))
+    return loaded(Source(str(path), text), Packs(plugins), plugins)
+
+
+def loaded(source: Source, finder: Finder, plugins: Plugins) -> Loaded:
+    """Return a policy with all that is wrong with it, from what is kept of it where that is still right."""
+    from omium_policy.keeping import load
+
+    keeper = KeptPolicies.of(load_config().home)
+    return load(source, _names(plugins), lambda: registry(plugins), finder, keeper)
+
+
+def _names(plugins: Plugins) -> str:
+    """Return what differs where `registry` does, without making it."""
+    return repr(sorted(plugins.specs(PolicyPackSpec).items()))
 
 
 def registry(plugins: Plugins) -> Registry:

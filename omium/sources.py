@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import attrs
 
 from omium.plugins import Plugins
-from omium.policies import Packs, registry
+from omium.policies import Packs, loaded
 from omium_core.errors import UsageError
 from omium_core.runtime.declarations import WorkflowDeclaration
 from omium_core.specs import PolicyPackSpec
-from omium_policy.loading import Loaded, load
+from omium_policy.loaded import Loaded
 from omium_policy.packs import PackFile
 from omium_policy.source import Source
 
@@ -80,14 +80,14 @@ def taken(place: str, plugins: Plugins, project: Path, read: Read | None = None)
     """
     finder = _Taking(Packs(plugins), project, read or _from_disk)
     source = finder.first(place)
-    loaded = load(source, registry(plugins), finder)
-    return Taken(file_at(place, project), loaded, tuple(finder.sources), tuple(finder.stamps))
+    found = loaded(source, finder, plugins)
+    return Taken(file_at(place, project), found, tuple(finder.sources), tuple(finder.stamps))
 
 
 def restored(sources: Iterable[Mapping[str, str]], plugins: Plugins) -> Loaded:
     """Load a policy from the texts that were taken, whatever has become of its files and packs."""
     first, *packs = sources
-    return load(Source(first["file"], first["text"]), registry(plugins), _Recorded(tuple(packs)))
+    return loaded(Source(first["file"], first["text"]), _Recorded(tuple(packs)), plugins)
 
 
 @attrs.define

@@ -8,7 +8,7 @@ import attrs
 
 from omium_policy.checking.report import Report
 from omium_policy.diagnostics import Diagnostic, nearest
-from omium_policy.loading import Loaded
+from omium_policy.loaded import Loaded
 from omium_policy.needs import ELEMENT, FieldNeed, Need, needs_of
 from omium_policy.source import Source
 

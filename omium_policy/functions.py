@@ -55,7 +55,7 @@ class Function:
             if expected is SAME:
                 expected = same = given if same is None or same.kind == "anything" else same
             if not types.comparable(expected, given):
-                return self.gives, (index, expected)
+                return types.ANYTHING if self.gives is SAME else self.gives, (index, expected)
         if self.gives is SAME:
             return same or types.ANYTHING, None
         if self.gives.kind == "money" and self.gives.currency is None:

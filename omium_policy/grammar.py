@@ -1,12 +1,13 @@
-"""The grammar of edition 1, built once, and its terminals in words."""
+"""The grammar of edition 1, made ready once, and its terminals in words."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
-from importlib import resources
+from collections.abc import Iterable
 
-from lark import Lark, Token
+from lark import Lark
+
+from omium_policy import tables
 
 __all__ = ["KEYWORDS_OF_STATEMENTS", "grammar", "in_words", "keywords"]
 
@@ -97,28 +98,10 @@ _BEGIN_EXPRESSIONS = frozenset(
 )
 
 
-class _WholeWords:
-    """Makes NAME lexable in every state: `requires` is an unknown word, never `require` followed by `s`."""
-
-    always_accept = ("NAME",)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
 @functools.cache
 def grammar() -> Lark:
     """Return the parser's tables. They are safe to use in several threads."""
-    text = resources.files("omium_policy").joinpath("omp.lark").read_text(encoding="utf-8")
-    return Lark(
-        text,
-        start=["start", "expr"],
-        parser="lalr",
-        lexer="contextual",
-        propagate_positions=True,
-        maybe_placeholders=False,
-        postlex=_WholeWords(),
-    )
+    return tables.read() or tables.built()
 
 
 @functools.cache

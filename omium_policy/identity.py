@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +14,36 @@ import attrs
 from omium_policy import syntax
 from omium_policy.source import Span
 
-__all__ = ["from_data", "policy_hash", "to_data"]
+__all__ = ["from_data", "meaning", "places", "policy_hash", "to_data"]
 
 
 def policy_hash(file: syntax.File, packs: Iterable[str] = ()) -> str:
     """Return the hash over the tree and the hashes of the packs it uses; formatting and comments do not change it."""
-    text = json.dumps([to_data(file, places=False), sorted(packs)], separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(meaning(file, packs).encode()).hexdigest()
+
+
+def meaning(file: syntax.File, packs: Iterable[str] = ()) -> str:
+    """Return the text that the hash is of: the tree without places, and the hashes of the packs."""
+    return json.dumps([to_data(file, places=False), sorted(packs)], separators=(",", ":"), ensure_ascii=False)
+
+
+def places(node: object) -> list[int]:
+    """Return where all nodes of a tree begin and end, each after those in it."""
+    found: list[int] = []
+    _add_places(node, found)
+    return found
+
+
+def _add_places(node: Any, found: list[int]) -> None:
+    if isinstance(node, tuple):
+        for one in node:
+            _add_places(one, found)
+    elif attrs.has(type(node)):
+        kind: Any = type(node)
+        *names, _ = _fields(kind)
+        for name in names:
+            _add_places(getattr(node, name), found)
+        found += (node.span.start, node.span.end)
 
 
 def to_data(node: object, *, places: bool = True) -> Any:
@@ -38,21 +61,27 @@ def to_data(node: object, *, places: bool = True) -> Any:
     return {kind.__name__: values if places else values[:-1]}
 
 
-def from_data(data: Any) -> Any:
-    """Return the tree that `to_data` was given; raise `ValueError` when the data is no tree."""
+def from_data(data: Any, places: Iterator[int] | None = None) -> Any:
+    """Return the tree that `to_data` was given; raise `ValueError` when the data is no tree.
+
+    Data without places needs those that `places` gave of the same tree.
+    """
     if isinstance(data, list):
-        return tuple(from_data(one) for one in data)
+        return tuple([from_data(one, places) for one in data])
     if not isinstance(data, dict):
         return data
     [(kind, value)] = data.items()
     if kind == "decimal":
         return Decimal(value)
-    node = getattr(syntax, kind, None)
-    if not isinstance(node, type) or not attrs.has(node) or not isinstance(value, list) or not value:
+    node: Any = syntax.NODES.get(kind)
+    if node is None or not isinstance(value, list) or (places is None and not value):
         raise ValueError(f"`{kind}` is no part of a policy")
-    *values, (start, end) = value
-    make: Any = node
-    return make(*(from_data(one) for one in values), Span(start, end))
+    *parts, (start, end) = value if places is None else (*value, (None, None))
+    made = [from_data(one, places) for one in parts]
+    if places is not None:
+        # The nodes inside have taken theirs by now.
+        start, end = next(places), next(places)
+    return node(*made, Span(int(start), int(end)))
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from omium_policy.conforming import conforms
 from omium_policy.giving import like, stored
 from omium_policy.handoffs import handoffs_of
 from omium_policy.ladders import Handling, handling_of, strictness
-from omium_policy.loading import Loaded
+from omium_policy.loaded import Loaded
 from omium_policy.monitors import Monitors, monitors_of
 from omium_policy.program import Finding, Program
 from omium_policy.rungs import Undos, recovery_of

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from omium_policy import syntax
-from omium_policy.building.expressions import expression
-from omium_policy.checking.report import Report
-from omium_policy.grammar import grammar
 
-__all__ = ["parts", "placeholders"]
+if TYPE_CHECKING:
+    from omium_policy.checking.report import Report
+
+__all__ = ["parts", "placeholders", "values"]
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 Part: TypeAlias = str | syntax.Expression
 
 
-def placeholders(text: syntax.Literal, report: Report) -> list[syntax.Expression]:
+def values(text: syntax.Literal) -> tuple[syntax.Expression | None, ...]:
+    """Return the expressions in a message in their order; None for a brace that holds none."""
+    found = (_expression(match[1]) if match[1] is not None else None for match in _values_in(str(text.value)))
+    # They stand in the message, so that is where what is wrong with them is shown.
+    return tuple(syntax.moved(one, text.span) if one is not None else None for one in found)
+
+
+def placeholders(message: syntax.Message, report: Report) -> list[syntax.Expression]:
     """Return the expressions in a message, and report what is none."""
-    found = []
-    for match in _PART.finditer(str(text.value)):
-        if match[0] in ("{{", "}}"):
-            continue
-        part = _expression(match[1]) if match[1] is not None else None
-        if part is None:
+    for match, value in zip(_values_in(str(message.text.value)), message.values, strict=True):
+        if value is None:
             said = f"`{match[0]}` is no value"
-            report.error("bad-placeholder", said, text, "write `{output.x}`, or `{{` for a brace")
-        else:
-            # It stands in the message, so that is where what is wrong with it is shown.
-            found.append(_at(part, text))
-    return found
+            report.error("bad-placeholder", said, message.text, "write `{output.x}`, or `{{` for a brace")
+    return [one for one in message.values if one is not None]
 
 
-def parts(text: str) -> list[Part]:
+def parts(message: syntax.Message) -> list[Part]:
     """Return a message as texts and expressions, in their order."""
+    text = str(message.text.value)
+    left = iter(message.values)
     found: list[Part] = []
     end = 0
     for match in _PART.finditer(text):
         found.append(text[end : match.start()])
         end = match.end()
-        part = _expression(match[1]) if match[1] is not None else None
-        found.append(match[0][0] if part is None else part)
+        value = None if _is_brace(match) else next(left)
+        found.append(match[0][0] if value is None else value)
     return [one for one in (*found, text[end:]) if one != ""]
 
 
+def _values_in(text: str) -> list[re.Match[str]]:
+    return [match for match in _PART.finditer(text) if not _is_brace(match)]
+
+
+def _is_brace(match: re.Match[str]) -> bool:
+    return match[0] in ("{{", "}}")
+
+
 def _expression(text: str) -> syntax.Expression | None:
+    # Whoever reads a kept policy needs no parser: only texts that are parsed have expressions in them to be found.
     from lark import UnexpectedInput
+
+    from omium_policy.building.expressions import expression
+    from omium_policy.grammar import grammar
 
     try:
         return expression(grammar().parse(text, start="expr"))
     except UnexpectedInput:
         return None
-
-
-def _at(node: syntax.Expression, place: syntax.Literal) -> syntax.Expression:
-    """Return an expression as if all of it stood at another place."""
-    there: syntax.Expression = syntax.moved(node, place.span)
-    return there

@@ -8,7 +8,7 @@ import attrs
 
 from omium_policy import syntax
 from omium_policy.checking.names import FAILURE_KINDS
-from omium_policy.loading import Loaded
+from omium_policy.loaded import Loaded
 from omium_policy.source import Source, Span
 
 __all__ = ["ELEMENT", "FieldNeed", "Need", "Needs", "needs_of"]

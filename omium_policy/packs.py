@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from omium_policy import syntax, versions
-from omium_policy.checking.report import Report
-from omium_policy.identity import policy_hash
-from omium_policy.parser import parse
-from omium_policy.source import Source
+from omium_policy import versions
+from omium_policy.frozen import frozen
 
-__all__ = ["Finder", "Pack", "PackFile", "resolve"]
+if TYPE_CHECKING:
+    from omium_policy import syntax
+    from omium_policy.checking.report import Report
+    from omium_policy.parser import Parsed
+    from omium_policy.source import Source
+
+__all__ = ["Finder", "Pack", "PackFile", "Packs", "alias_of", "find", "resolve"]
+
+USES_MAX = 100
+"""So many packs may one file use."""
 
 
-@attrs.frozen
+@frozen
 class PackFile:
     """Where a pack's text is, and which version it has."""
 
@@ -41,7 +47,7 @@ class Finder(Protocol):
         ...
 
 
-@attrs.frozen
+@frozen
 class Pack:
     """A pack that a policy uses, under an alias."""
 
@@ -53,42 +59,76 @@ class Pack:
     file: syntax.File
 
 
+def alias_of(use: syntax.Use) -> str:
+    """Return the name by which a file calls a pack: what it says, else the last part of the pack's own."""
+    if use.alias is not None:
+        return use.alias.text
+    return str(use.pack.value).rpartition("/")[2].removesuffix(".omp").split(".")[-1]
+
+
+@attrs.define
+class Packs:
+    """The packs of one load; each is read once, however often it is used."""
+
+    finder: Finder
+    _read: dict[tuple[str, str], tuple[Parsed, str]] = attrs.field(factory=dict, init=False)
+
+    def resolve(self, file: syntax.File, report: Report) -> tuple[Pack, ...]:
+        """Return the packs that a file uses; what is wrong with them is reported where they are named."""
+        packs: dict[str, Pack] = {}
+        if len(file.uses) > USES_MAX:
+            said = f"the file uses {len(file.uses)} packs, and {USES_MAX} is the most"
+            report.error("too-many-packs", said, file.uses[USES_MAX], "let one pack use the others")
+        for use in file.uses[:USES_MAX]:
+            pack = self._resolved(use, report)
+            if pack is None:
+                continue
+            if pack.alias in packs:
+                report.error("declared-twice", f"two packs are called `{pack.alias}`", use, "write `as NAME`")
+            packs[pack.alias] = pack
+        return tuple(packs.values())
+
+    def _resolved(self, use: syntax.Use, report: Report) -> Pack | None:
+        name = str(use.pack.value)
+        found = find(self.finder, report.source, name)
+        if found is None:
+            report.unknown("unknown-pack", "pack", use.pack, name, self.finder.names)
+            return None
+        if not _fits(use, found, report):
+            return None
+        parsed, digest = self._parsed(found)
+        if parsed.file is None:
+            first = parsed.diagnostics[0]
+            said = f"the pack `{name}` has mistakes, the first at {first.source.name}:{first.line}: {first.message}"
+            report.error("broken-pack", said, use.pack)
+            return None
+        pinned = str(use.pinned.value) if use.pinned is not None else None
+        if pinned is not None and not _is_pinned(digest, pinned):
+            said = f"the pack `{name}` is not the one that was pinned; its hash is sha256:{digest}"
+            report.error("pin-differs", said, use.pinned or use)
+            return None
+        return Pack(alias_of(use), found.name, found.version, digest, found.source, parsed.file)
+
+    def _parsed(self, found: PackFile) -> tuple[Parsed, str]:
+        # The parser is imported for packs that are read, not for the names of packs whose policy was kept.
+        from omium_policy.identity import policy_hash
+        from omium_policy.parser import parse
+
+        key = (found.source.name, found.source.text)
+        if key not in self._read:
+            parsed = parse(found.source)
+            self._read[key] = parsed, policy_hash(parsed.file) if parsed.file is not None else ""
+        return self._read[key]
+
+
 def resolve(file: syntax.File, finder: Finder, report: Report) -> tuple[Pack, ...]:
-    """Return the packs that a file uses; what is wrong with them is reported where they are named."""
-    packs: dict[str, Pack] = {}
-    for use in file.uses:
-        pack = _resolved(use, finder, report)
-        if pack is None:
-            continue
-        if pack.alias in packs:
-            report.error("declared-twice", f"two packs are called `{pack.alias}`", use, "write `as NAME`")
-        packs[pack.alias] = pack
-    return tuple(packs.values())
+    """Return the packs that one file uses; see `Packs`."""
+    return Packs(finder).resolve(file, report)
 
 
-def _resolved(use: syntax.Use, finder: Finder, report: Report) -> Pack | None:
-    name = str(use.pack.value)
-    found = finder.beside(report.source, name) if name.endswith(".omp") else finder(name)
-    if found is None:
-        known = finder.names
-        report.unknown("unknown-pack", "pack", use.pack, name, known)
-        return None
-    if not _fits(use, found, report):
-        return None
-    parsed = parse(found.source)
-    if parsed.file is None:
-        first = parsed.diagnostics[0]
-        said = f"the pack `{name}` has mistakes, the first at {first.source.name}:{first.line}: {first.message}"
-        report.error("broken-pack", said, use.pack)
-        return None
-    digest = policy_hash(parsed.file)
-    pinned = str(use.pinned.value) if use.pinned is not None else None
-    if pinned is not None and not _is_pinned(digest, pinned):
-        said = f"the pack `{name}` is not the one that was pinned; its hash is sha256:{digest}"
-        report.error("pin-differs", said, use.pinned or use)
-        return None
-    alias = use.alias.text if use.alias is not None else name.rpartition("/")[2].removesuffix(".omp").split(".")[-1]
-    return Pack(alias, found.name, found.version, digest, found.source, parsed.file)
+def find(finder: Finder, source: Source, name: str) -> PackFile | None:
+    """Return the pack that a source calls by a name: a path beside it, or one that is installed."""
+    return finder.beside(source, name) if name.endswith(".omp") else finder(name)
 
 
 def _fits(use: syntax.Use, found: PackFile, report: Report) -> bool:

@@ -9,6 +9,7 @@ from omium_policy.building.items import file
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.grammar import grammar
 from omium_policy.mistakes import described, position
+from omium_policy.repairing import repair
 from omium_policy.resuming import resume
 from omium_policy.source import Source, Span, hazards
 from omium_policy.syntax import File
@@ -69,6 +70,10 @@ def _tree(source: Source) -> tuple[Tree[Token] | None, list[Diagnostic]]:
             tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]  # by Lark
             return (None if mistakes else tree), mistakes
         except UnexpectedInput as problem:
+            repaired = repair(source, interactive, problem, last)
+            if repaired is not None:
+                mistakes.append(repaired)
+                continue
             mistakes.append(described(source, problem, interactive, last))
             if isinstance(problem, UnexpectedToken) and problem.token.type == "$END":
                 break

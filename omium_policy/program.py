@@ -228,7 +228,7 @@ def _rule(source: Source, scope: Scope, rule: syntax.Rule, prefix: str) -> RuleP
         rule.anchor,
         Condition(guards, tuple(resolver.resolve(one.condition) for one in requirements)),
         "; ".join(" ".join(source.text[one.span.start : one.span.end].split()) for one in requirements),
-        _message(resolver, str(said.text.value)) if said else (),
+        _message(resolver, said) if said else (),
         tuple(
             (
                 tuple(part.text for part in (one.path.root, *one.path.parts) if isinstance(part, syntax.Name)),
@@ -243,9 +243,9 @@ def _rule(source: Source, scope: Scope, rule: syntax.Rule, prefix: str) -> RuleP
     )
 
 
-def _message(resolver: Resolver, text: str) -> tuple[str | tuple[Resolved, ValueType], ...]:
+def _message(resolver: Resolver, message: syntax.Message) -> tuple[str | tuple[Resolved, ValueType], ...]:
     return tuple(
-        part if isinstance(part, str) else (resolver.resolve(part), resolver.type_of(part)) for part in parts(text)
+        part if isinstance(part, str) else (resolver.resolve(part), resolver.type_of(part)) for part in parts(message)
     )
 
 

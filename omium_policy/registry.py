@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.functions import Function
 from omium_policy.types import ValueType
 
 __all__ = ["ActionSpec", "Registry", "SectionSpec"]
 
 
-@attrs.frozen
+@frozen
 class ActionSpec:
     """An action by its full name: its parameters, whether a ladder may end with it, whether a replay may repeat it.
 
@@ -26,7 +27,7 @@ class ActionSpec:
     strategy: str = ""
 
 
-@attrs.frozen
+@frozen
 class SectionSpec:
     """The shape of an `extend` section by its full name."""
 
@@ -35,7 +36,7 @@ class SectionSpec:
     labelled: bool = False
 
 
-@attrs.frozen
+@frozen
 class Registry:
     """Everything that is registered, by full name."""
 

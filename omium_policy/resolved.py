@@ -7,19 +7,20 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.types import ValueType
 
 __all__ = ["All", "Apply", "Both", "Compared", "Constant", "Either", "Found", "Inverted", "Load", "Part", "Resolved"]
 
 
-@attrs.frozen
+@frozen
 class Constant:
     """A value that the policy itself gives."""
 
     value: Any = attrs.field(hash=False)
 
 
-@attrs.frozen
+@frozen
 class Load:
     """A value that is given: a root's name and the names of fields below it, of a type."""
 
@@ -27,7 +28,7 @@ class Load:
     type: ValueType
 
 
-@attrs.frozen
+@frozen
 class Part:
     """An element of a value, by a key that is computed."""
 
@@ -37,7 +38,7 @@ class Part:
     said: str
 
 
-@attrs.frozen
+@frozen
 class Apply:
     """A function of values, by the name it has in messages."""
 
@@ -47,7 +48,7 @@ class Apply:
     cost: int = 1
 
 
-@attrs.frozen
+@frozen
 class Compared:
     """`left operator right`; both sides are of comparable types."""
 
@@ -56,35 +57,35 @@ class Compared:
     right: Resolved
 
 
-@attrs.frozen
+@frozen
 class Found:
     """Whether a path is there and not null."""
 
     path: Load | Part
 
 
-@attrs.frozen
+@frozen
 class Inverted:
     """Not."""
 
     condition: Resolved
 
 
-@attrs.frozen
+@frozen
 class Both:
     """All of these, asked in their order until one does not hold."""
 
     conditions: tuple[Resolved, ...]
 
 
-@attrs.frozen
+@frozen
 class Either:
     """One of these, asked in their order until one holds."""
 
     conditions: tuple[Resolved, ...]
 
 
-@attrs.frozen
+@frozen
 class All:
     """A condition on each element of a list, or on one of them."""
 

@@ -14,6 +14,8 @@ from omium_policy.source import Source
 
 __all__ = ["resume"]
 
+_NO_CODE = re.compile(r'"(?:\\.|[^"\\])*"|#.*|`[^`]*`')
+
 
 @functools.cache
 def _lines_that_begin() -> re.Pattern[str]:
@@ -34,8 +36,11 @@ def resume(source: Source, interactive: InteractiveParser, failed_at: int, resum
     """
     text = source.text
     depth = _blocks(interactive, len(interactive.parser_state.value_stack))
-    nested = 0
-    for match in _lines_that_begin().finditer(text, _next_line(text, failed_at, resumed_at)):
+    begin = _next_line(text, failed_at, resumed_at)
+    # What is in a block whose head has the mistake goes with it; what the mistake's line closes is closed.
+    more = _more_opened(text, failed_at) if begin > failed_at else 0
+    nested, depth = max(more, 0), depth + min(more, 0)
+    for match in _lines_that_begin().finditer(text, begin):
         word, at = match[1] or match[2], match.start(1) if match[1] else match.start(2)
         opens = _ends_with_brace(text, at)
         if nested:
@@ -68,9 +73,22 @@ def _ends_with_brace(text: str, at: int) -> bool:
     return text[at : len(text) if end < 0 else end].split("#")[0].rstrip().endswith("{")
 
 
+def _more_opened(text: str, at: int) -> int:
+    """Return how many more braces are opened than closed from here to the end of the line."""
+    end = text.find("\n", at)
+    line = _NO_CODE.sub("", text[at : len(text) if end < 0 else end]).rstrip()
+    stray = line[:1] in ("{", "}") and len(line) > 1 and _more_in(text[text.rfind("\n", 0, at) + 1 : at]) <= 0
+    return _more_in(line[stray:])
+
+
+def _more_in(code: str) -> int:
+    return code.count("{") - code.count("}")
+
+
 def _blocks(interactive: InteractiveParser, height: int) -> int:
     values = interactive.parser_state.value_stack[:height]
-    return sum(1 for one in values if isinstance(one, Token) and one.type == "LBRACE")
+    braces = [one.type for one in values if isinstance(one, Token) and one.type in ("LBRACE", "RBRACE")]
+    return 2 * braces.count("LBRACE") - len(braces)
 
 
 def _height_that_takes(interactive: InteractiveParser, terminal: str, depth: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -76,6 +77,11 @@ class Scope:
             steps[typed.step.text] = StepIO(_named(typed.takes, data), _named(typed.gives, data))
         lets = {let.name.text: let for let in policy.of(syntax.Let)}
         return cls(policy, registry, packs, data, steps, lets)
+
+    @functools.cached_property
+    def nodes(self) -> tuple[object, ...]:
+        """All nodes of the policy's items, in the order of the text; the checks look through them again and again."""
+        return tuple(syntax.walk(self.policy.items))
 
     @property
     def declares_steps(self) -> bool:

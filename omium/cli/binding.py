@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import attrs
-
 from omium import runtime
 from omium.binding import host_of
 from omium.cli.code import declared, loaded
 from omium.config import load_config
 from omium_policy.binding import Host, bound
 from omium_policy.diagnostics import Diagnostic
-from omium_policy.loading import Loaded
+from omium_policy.loaded import Loaded
 from omium_policy.needs import needs_of
 
 __all__ = ["lacking", "needs_facts", "needs_text", "with_binding"]
@@ -35,7 +33,7 @@ _IN_WORDS = {
 def with_binding(policies: Iterable[Loaded], program: str) -> list[Loaded]:
     """Load a program and return the policies with what it lacks for them among their diagnostics."""
     host = _host(program)
-    return [attrs.evolve(one, diagnostics=(*one.diagnostics, *bound(one, host))) for one in policies]
+    return [one.with_found(bound(one, host)) for one in policies]
 
 
 def lacking(policy: Loaded, program: str) -> list[Diagnostic]:

@@ -9,6 +9,7 @@ from omium_policy.building.actions import action, handler
 from omium_policy.building.events import SEQUENCES, event, sequence
 from omium_policy.building.expressions import expression, path
 from omium_policy.building.parts import Part, Parts, name, names, span, text, token, trees
+from omium_policy.messages import values
 from omium_policy.source import Span
 
 __all__ = ["rule", "test"]
@@ -49,7 +50,8 @@ def _rule_statement(part: Tree[Token]) -> syntax.RuleStatement:
         case "deny_tools":
             return syntax.Deny(_tools(parts[0]), place)
         case "message":
-            return syntax.Message(text(parts[0]), place)
+            said = text(parts[0])
+            return syntax.Message(said, values(said), place)
         case "cite":
             return syntax.Cite(text(parts[0]), place)
         case "severity":

@@ -47,14 +47,19 @@ class _Interval:
 
 
 def check_bounds(scope: Scope, report: Report) -> None:
-    """Report requirements on one field of one step that exclude each other."""
+    """Report requirements on one field of one step that exclude each other, and rules that can never apply."""
     intervals: dict[tuple[str, str, str], _Interval] = {}
     for rule in scope.policy.of(syntax.Rule):
-        if rule.anchor is None:
-            continue
-        step = rule.anchor.step.text if rule.anchor.step is not None else ""
-        for bound in _bounds(rule):
-            interval = intervals.setdefault((rule.anchor.when, step, bound.path), _Interval())
+        _check_guards(report, rule)
+        guarded = any(isinstance(one, syntax.When) for one in rule.statements)
+        step = rule.anchor.step.text if rule.anchor is not None and rule.anchor.step is not None else ""
+        when = rule.anchor.when if rule.anchor is not None else ""
+        # A rule with a guard need not hold together with the others, where its guard does not.
+        known = {} if guarded else intervals
+        for bound in _bounds(rule, syntax.Require):
+            interval = known.get((when, step, bound.path))
+            if interval is None:
+                interval = known[when, step, bound.path] = _declared(scope, step, bound.path)
             others = [name for name in interval.rules if name != bound.rule]
             if not interval.narrow(bound):
                 said = f"no value of `{bound.path}` satisfies this"
@@ -64,12 +69,42 @@ def check_bounds(scope: Scope, report: Report) -> None:
             interval.rules.append(bound.rule)
 
 
-def _bounds(rule: syntax.Rule) -> Iterator[_Bound]:
-    if any(isinstance(one, syntax.When) for one in rule.statements):
-        # It need not hold together with the others where its guard does not.
-        return
+def _check_guards(report: Report, rule: syntax.Rule) -> None:
+    """A rule that never applies never says anything, which is not what its author thinks."""
+    intervals: dict[str, _Interval] = {}
+    for bound in _bounds(rule, syntax.When):
+        if not intervals.setdefault(bound.path, _Interval()).narrow(bound):
+            said = f"`{rule.name.text}` never applies: no value of `{bound.path}` satisfies this"
+            report.error("unreachable", said, bound.node)
+            return
+
+
+def _declared(scope: Scope, step: str, path: str) -> _Interval:
+    """Return the values that a field's own bound leaves, where it has one."""
+    root, _, name = path.partition(".")
+    interval = _Interval()
+    for typed in scope.policy.of(syntax.StepTypes):
+        data = {"input": typed.takes, "output": typed.gives}.get(root)
+        if typed.step.text != step or data is None:
+            continue
+        for declared in (one for one in scope.policy.of(syntax.Data) if one.name.text == data.text):
+            for field in (one for one in declared.fields if one.name.text == name and one.bound is not None):
+                _narrow(interval, path, field, data.text)
+    return interval
+
+
+def _narrow(interval: _Interval, path: str, field: syntax.Field, data: str) -> None:
+    assert field.bound is not None
+    value = _number(field.bound.value)
+    ends = _range(field.bound.operator, value) if value is not None else None
+    if ends is not None:
+        interval.narrow(_Bound(path, *ends, data, field))
+        interval.rules.append(data)
+
+
+def _bounds(rule: syntax.Rule, kind: type[syntax.When] | type[syntax.Require]) -> Iterator[_Bound]:
     for statement in rule.statements:
-        if isinstance(statement, syntax.Require):
+        if isinstance(statement, kind):
             yield from _of(statement.condition, rule.name.text)
 
 
@@ -96,14 +131,22 @@ def _compared(
     value = _number(right)
     if not isinstance(left, syntax.Path) or not _plain(left) or value is None:
         return
+    ends = _range(operator, value)
+    if ends is not None:
+        yield _Bound(left.dotted, *ends, rule, node)
+
+
+def _range(operator: str, value: Decimal) -> tuple[Decimal, Decimal, bool] | None:
+    """Return the lowest and the highest value that a comparison leaves, and whether they are left out."""
     infinite = Decimal("Infinity")
     match operator:
         case "<" | "<=":
-            yield _Bound(left.dotted, -infinite, value, operator == "<", rule, node)
+            return -infinite, value, operator == "<"
         case ">" | ">=":
-            yield _Bound(left.dotted, value, infinite, operator == ">", rule, node)
+            return value, infinite, operator == ">"
         case "==":
-            yield _Bound(left.dotted, value, value, False, rule, node)
+            return value, value, False
+    return None
 
 
 def _plain(path: syntax.Path) -> bool:

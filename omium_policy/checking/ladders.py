@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +56,7 @@ def check_ladders(scope: Scope, report: Report) -> None:
     """Check ladders, and what budgets, failures, handoffs and changes say."""
     for recovery in scope.policy.of(syntax.Recovery):
         _check_rungs(scope, report, recovery)
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         match node:
             case syntax.Retry():
                 _check_retry(report, node)
@@ -141,12 +140,19 @@ def _check_change(report: Report, node: syntax.ChangeStatement) -> None:
 
 
 def _check_zone(report: Report, zone: syntax.Literal) -> None:
-    known, name = zoneinfo.available_timezones(), str(zone.value)
-    if not known:
-        help = "this machine has no time zones; run: pip install tzdata"
-        report.error("unknown-zone", f"the time zone `{name}` cannot be looked up", zone, help)
-    elif name not in known:
-        report.unknown("unknown-zone", "time zone", zone, name, known)
+    import zoneinfo
+
+    name = str(zone.value)
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (LookupError, OSError, ValueError):  # a name like `../x` is no key
+        # Listing all zones reads the whole database, which only a mistake is worth.
+        known = zoneinfo.available_timezones()
+        if known:
+            report.unknown("unknown-zone", "time zone", zone, name, known)
+        else:
+            help = "this machine has no time zones; run: pip install tzdata"
+            report.error("unknown-zone", f"the time zone `{name}` cannot be looked up", zone, help)
 
 
 def _time(text: str) -> datetime.time | None:

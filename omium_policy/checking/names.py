@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from omium_policy import syntax
+from omium_policy import syntax, types
 from omium_policy.checking.report import Report
 from omium_policy.scope import Scope
 
@@ -77,7 +77,7 @@ def _check_types(scope: Scope, report: Report) -> None:
         for name in (typed.takes, typed.gives):
             if name is not None and name.text not in declared:
                 report.unknown("unknown-type", "type", name, name.text, declared)
-    for one in syntax.walk(scope.policy.items):
+    for one in scope.nodes:
         if isinstance(one, syntax.Type) and one.kind == "money" and not _is_currency(one.names[0].text):
             report.error("unknown-currency", f"`{one.names[0].text}` is no currency", one, "write it like `USD`")
 
@@ -91,13 +91,13 @@ def _check_steps(scope: Scope, report: Report) -> None:
     if not scope.declares_steps:
         return
     steps = {step.text for flow in scope.policy.of(syntax.Workflow) for step in flow.steps}
-    for name in _steps(scope.policy):
+    for name in _steps(scope):
         if name.text not in steps:
             report.unknown("unknown-step", "step", name, name.text, steps)
 
 
-def _steps(policy: syntax.Policy) -> Iterator[syntax.Name]:
-    for node in syntax.walk(policy.items):
+def _steps(scope: Scope) -> Iterator[syntax.Name]:
+    for node in scope.nodes:
         match node:
             case syntax.Anchor(step=syntax.Name() as name) | syntax.StepEvent(step=name) | syntax.StepTypes(step=name):
                 yield name
@@ -111,7 +111,7 @@ def _steps(policy: syntax.Policy) -> Iterator[syntax.Name]:
 def _check_ladders(scope: Scope, report: Report) -> None:
     ladders = {one.name.text for one in scope.policy.of(syntax.Recovery)}
     used = set()
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         if isinstance(node, syntax.Recover):
             used.add(node.ladder.text)
             if node.ladder.text not in ladders:
@@ -123,7 +123,7 @@ def _check_ladders(scope: Scope, report: Report) -> None:
 
 def _check_plugins(scope: Scope, report: Report) -> None:
     registry = scope.registry
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         match node:
             case syntax.PluginAction():
                 _check_action(scope, report, node)
@@ -148,6 +148,8 @@ def _check_action(scope: Scope, report: Report, node: syntax.PluginAction) -> No
     for pair in node.arguments:
         if pair.name.text not in spec.parameters:
             report.unknown("unknown-argument", "argument", pair.name, pair.name.text, spec.parameters)
+        else:
+            _fits(report, pair, spec.parameters[pair.name.text])
     _missing(report, node, spec.name, set(spec.parameters) - {pair.name.text for pair in node.arguments})
 
 
@@ -159,8 +161,18 @@ def _check_section(scope: Scope, report: Report, node: syntax.Extend) -> None:
     for pair in node.pairs:
         if pair.name.text not in spec.fields:
             report.unknown("unknown-field", f"field of `{spec.name}` named", pair.name, pair.name.text, spec.fields)
+        else:
+            _fits(report, pair, spec.fields[pair.name.text])
     required = {name for name, kind in spec.fields.items() if not kind.optional}
     _missing(report, node, spec.name, required - {pair.name.text for pair in node.pairs})
+
+
+def _fits(report: Report, pair: syntax.Pair, expected: types.ValueType) -> None:
+    if isinstance(pair.value, syntax.Literal):
+        given = types.of_literal(pair.value)
+        if not types.comparable(expected, given):
+            said = f"`{pair.name.text}` is {expected}, and this is {given}"
+            report.error("type-mismatch", said, pair.value)
 
 
 def _missing(report: Report, node: syntax.PluginAction | syntax.Extend, what: str, missing: Iterable[str]) -> None:

@@ -48,8 +48,8 @@ def _check_statements(report: Report, rule: syntax.Rule, values: Values) -> None
                 values.fits(value, values.type_of(path), f"`{path.dotted}`")
                 if path.root.text != "output":
                     report.error("not-output", "only the output can be suggested otherwise", path)
-            case syntax.Message(text):
-                for part in placeholders(text, report):
+            case syntax.Message():
+                for part in placeholders(statement, report):
                     values.type_of(part)
             case syntax.Must(sequence):
                 for node in syntax.walk(sequence):
@@ -93,7 +93,7 @@ def _check_action(scope: Scope, report: Report, rule: syntax.Rule) -> None:
 def _check_order(scope: Scope, report: Report) -> None:
     """A sentence that contradicts the workflow's own order can never hold."""
     order = {step.text: index for flow in scope.policy.of(syntax.Workflow) for index, step in enumerate(flow.steps)}
-    for node in syntax.walk(scope.policy.items):
+    for node in scope.nodes:
         if isinstance(node, syntax.NeverBefore):
             event, before = node.event, node.before
             if isinstance(event, syntax.StepEvent) and isinstance(before, syntax.StepEvent):

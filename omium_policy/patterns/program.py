@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TypeAlias
 
-import attrs
 from typing_extensions import assert_never
 
+from omium_policy.frozen import frozen
 from omium_policy.patterns.reading import Assertion, Chars, Choice, PatternError, Repeat, Sequence, Tree, read
 
 __all__ = ["Instruction", "Matched", "Program", "Split", "compiled"]
@@ -15,14 +15,14 @@ __all__ = ["Instruction", "Matched", "Program", "Split", "compiled"]
 INSTRUCTIONS_MAX = 10_000
 
 
-@attrs.frozen
+@frozen
 class Split:
     """Go on at several places."""
 
     to: tuple[int, ...]
 
 
-@attrs.frozen
+@frozen
 class Matched:
     """The pattern is found."""
 

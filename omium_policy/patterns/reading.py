@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
+
 __all__ = ["Assertion", "Chars", "Choice", "PatternError", "Repeat", "Sequence", "Tree", "read"]
 
 REPEAT_MAX = 1000
@@ -23,7 +25,7 @@ class PatternError(ValueError):
     """A pattern that RE2 would not take; its text goes on after `the pattern`."""
 
 
-@attrs.frozen
+@frozen
 class Chars:
     """One character among ranges of code points."""
 
@@ -31,7 +33,7 @@ class Chars:
     folded: bool
 
 
-@attrs.frozen
+@frozen
 class Assertion:
     """A place between characters: `^`, `$`, `b` or `B`; `^` and `$` of lines with `lines`."""
 
@@ -39,21 +41,21 @@ class Assertion:
     lines: bool
 
 
-@attrs.frozen
+@frozen
 class Sequence:
     """One after the other."""
 
     parts: tuple[Tree, ...]
 
 
-@attrs.frozen
+@frozen
 class Choice:
     """One of these."""
 
     parts: tuple[Tree, ...]
 
 
-@attrs.frozen
+@frozen
 class Repeat:
     """At least `least`, at most `most` times; None is without end."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, get_args
 
 import attrs
@@ -114,6 +115,7 @@ from omium_policy.syntax.rules import (
 from omium_policy.syntax.tests import Answer, Case, Expect, ExpectActions, ExpectRule, Given, Test, TestStatement, Trace
 
 __all__ = [
+    "NODES",
     "STATEMENTS",
     "Action",
     "Allow",
@@ -242,13 +244,14 @@ STATEMENTS = (
 
 def walk(node: object) -> Iterator[object]:
     """Give a node and all nodes in it, in the order of their fields."""
-    if isinstance(node, tuple):
-        for one in node:
-            yield from walk(one)
-    elif attrs.has(type(node)) and type(node).__module__.startswith(__name__):
-        yield node
-        for field in node.__attrs_attrs__:  # type: ignore[attr-defined]  # it is an attrs class
-            yield from walk(getattr(node, field.name))
+    left = [node]
+    while left:
+        one = left.pop()
+        if isinstance(one, tuple):
+            left.extend(reversed(one))
+        elif type(one) in _FIELDS:
+            yield one
+            left.extend([getattr(one, name) for name in _FIELDS[type(one)]])
 
 
 def moved(node: Any, place: Span) -> Any:
@@ -260,3 +263,23 @@ def moved(node: Any, place: Span) -> Any:
     return type(node)(
         *(place if field.name == "span" else moved(getattr(node, field.name), place) for field in node.__attrs_attrs__)
     )
+
+
+NODES: Mapping[str, type] = MappingProxyType(
+    {
+        kind.__name__: kind
+        for kind in tuple(globals().values())
+        if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
+    }
+)
+"""The kinds of nodes, by their names."""
+
+# Places are no nodes, and the values in a message stand where its text stands, which is a node already.
+_NOT_WALKED = ("span", "values")
+# The fields in which there may be nodes, the last first.
+_FIELDS: Mapping[type, tuple[str, ...]] = MappingProxyType(
+    {
+        kind: tuple(reversed([field.name for field in attrs.fields(kind) if field.name not in _NOT_WALKED]))
+        for kind in NODES.values()
+    }
+)

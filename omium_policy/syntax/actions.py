@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 from omium_policy.syntax.expressions import Literal, Name, Pair
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Backoff:
     """`constant(1s)`, `linear(1s, 5s)` or `exponential(1s, 10s, 2)`."""
 
@@ -38,7 +39,7 @@ class Backoff:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Retry:
     """`retry 3 times with feedback, backoff ..., jitter ...`."""
 
@@ -49,7 +50,7 @@ class Retry:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Rollback:
     """`rollback to step`."""
 
@@ -57,7 +58,7 @@ class Rollback:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Fallback:
     """`fallback to step`."""
 
@@ -65,7 +66,7 @@ class Fallback:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Pause:
     """`pause for "role" with suggestion, timeout 4h`."""
 
@@ -75,7 +76,7 @@ class Pause:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Compensate:
     """`compensate with step`."""
 
@@ -83,7 +84,7 @@ class Compensate:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Notify:
     """`notify "channel"`."""
 
@@ -91,21 +92,21 @@ class Notify:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Skip:
     """`skip`."""
 
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Halt:
     """`halt`."""
 
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class PluginAction:
     """`name(key: value)`, an action that a plugin adds."""
 
@@ -117,7 +118,7 @@ class PluginAction:
 Action: TypeAlias = Retry | Rollback | Fallback | Pause | Compensate | Notify | Skip | Halt | PluginAction
 
 
-@attrs.frozen
+@frozen
 class Recover:
     """`recover ladder`."""
 

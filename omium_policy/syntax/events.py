@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 from omium_policy.syntax.expressions import Expression, Literal, Name
 
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class ToolEvent:
     """`tool name where condition`; a name in quotes may have `*`."""
 
@@ -35,7 +36,7 @@ class ToolEvent:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class StepEvent:
     """`step name starts|passes|fails|approved`."""
 
@@ -44,7 +45,7 @@ class StepEvent:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class HandoffEvent:
     """`handoff a -> b agreed|rejected`."""
 
@@ -54,7 +55,7 @@ class HandoffEvent:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class CustomEvent:
     """`event name where condition`, an event that a plugin makes."""
 
@@ -66,7 +67,7 @@ class CustomEvent:
 Event: TypeAlias = ToolEvent | StepEvent | HandoffEvent | CustomEvent
 
 
-@attrs.frozen
+@frozen
 class Never:
     """`never P`."""
 
@@ -74,7 +75,7 @@ class Never:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class NeverBefore:
     """`never P before Q`."""
 
@@ -83,7 +84,7 @@ class NeverBefore:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class NeverAfter:
     """`never P after Q until R`."""
 
@@ -93,7 +94,7 @@ class NeverAfter:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Response:
     """`within 30s after P expect Q`."""
 
@@ -103,7 +104,7 @@ class Response:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Bounded:
     """`at most N P per run|10m`; without `per`, per run."""
 
@@ -113,7 +114,7 @@ class Bounded:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class ByEnd:
     """`by end expect P`."""
 

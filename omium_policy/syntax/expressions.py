@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Name:
     """A name, as it was written without its quotes; a qualified one has its dots."""
 
@@ -40,7 +41,7 @@ class Name:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Literal:
     """A value in the text. `kind` is number, integer, percent, money, duration, text or boolean.
 
@@ -53,7 +54,7 @@ class Literal:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Path:
     """A root name and what follows it: member names, and expressions in brackets."""
 
@@ -67,7 +68,7 @@ class Path:
         return self.root.text + "".join(f".{one.text}" if isinstance(one, Name) else "[]" for one in self.parts)
 
 
-@attrs.frozen
+@frozen
 class Call:
     """A registered, pure function of its arguments."""
 
@@ -76,7 +77,7 @@ class Call:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Compare:
     """`a < b`, or `a <= b < c`: each operand with the next."""
 
@@ -85,7 +86,7 @@ class Compare:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Between:
     """`value between low and high`, both included."""
 
@@ -95,7 +96,7 @@ class Between:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Member:
     """`item in container`, or `not in`."""
 
@@ -105,7 +106,7 @@ class Member:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Matches:
     """`value matches "pattern"`: the RE2 pattern is found somewhere in the text."""
 
@@ -114,7 +115,7 @@ class Matches:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Quantified:
     """`all x in list satisfy condition`, or `any`."""
 
@@ -125,7 +126,7 @@ class Quantified:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Exists:
     """`exists path`: it is there and is not null."""
 
@@ -133,7 +134,7 @@ class Exists:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Not:
     """`not condition`."""
 
@@ -141,7 +142,7 @@ class Not:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class And:
     """Conditions that must all hold."""
 
@@ -149,7 +150,7 @@ class And:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Or:
     """Conditions of which one must hold."""
 
@@ -157,7 +158,7 @@ class Or:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Arithmetic:
     """`left operator right`, the operator being +, -, * or /."""
 
@@ -167,7 +168,7 @@ class Arithmetic:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Negative:
     """`-value`."""
 
@@ -175,7 +176,7 @@ class Negative:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class ListOf:
     """`[a, b]`."""
 
@@ -183,7 +184,7 @@ class ListOf:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Pair:
     """`name: value`, in a record, an action's arguments or a section."""
 
@@ -192,7 +193,7 @@ class Pair:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Record:
     """`{ a: 1, b: 2 }`."""
 

@@ -6,6 +6,7 @@ from typing import TypeAlias, TypeVar
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 from omium_policy.syntax.actions import Action, Handler, Recover
 from omium_policy.syntax.expressions import Expression, Literal, Name, Pair
@@ -52,7 +53,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Type:
     """A type as it was written: text, number, integer, boolean, percent, ratio, money, duration, enum, list or ref.
 
@@ -66,7 +67,7 @@ class Type:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Bound:
     """What a field's value is compared with: `>= $0`."""
 
@@ -75,7 +76,7 @@ class Bound:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Field:
     """A field of a data type."""
 
@@ -86,7 +87,7 @@ class Field:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Title:
     """`title "..."`."""
 
@@ -94,7 +95,7 @@ class Title:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Owner:
     """`owner "..."`."""
 
@@ -102,7 +103,7 @@ class Owner:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class DefaultMode:
     """`mode blocking|monitoring|advisory`, for rules that do not say."""
 
@@ -110,7 +111,7 @@ class DefaultMode:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Workflow:
     """`workflow a -> b -> c`: the steps, in their order."""
 
@@ -118,7 +119,7 @@ class Workflow:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Data:
     """`data Name { field: type ... }`."""
 
@@ -127,7 +128,7 @@ class Data:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class DataFrom:
     """`data Name from "schema.json"`."""
 
@@ -136,7 +137,7 @@ class DataFrom:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class StepTypes:
     """`step name takes A gives B`."""
 
@@ -146,7 +147,7 @@ class StepTypes:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Let:
     """`let name = expression`."""
 
@@ -155,7 +156,7 @@ class Let:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Meter:
     """`cost at most $2`."""
 
@@ -164,7 +165,7 @@ class Meter:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class WarnAt:
     """`warn at 80%`."""
 
@@ -172,7 +173,7 @@ class WarnAt:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class OnExceed:
     """`on exceed handler`."""
 
@@ -183,7 +184,7 @@ class OnExceed:
 BudgetStatement: TypeAlias = Meter | WarnAt | OnExceed
 
 
-@attrs.frozen
+@frozen
 class Budget:
     """`budget run { ... }`, or of one step."""
 
@@ -192,7 +193,7 @@ class Budget:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Rung:
     """`first action`, `then action` or `finally action`."""
 
@@ -201,7 +202,7 @@ class Rung:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Limit:
     """`at most 5 recoveries per 10m else action`."""
 
@@ -211,7 +212,7 @@ class Limit:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Recovery:
     """`recovery name { first ... then ... finally ... }`, a ladder."""
 
@@ -221,7 +222,7 @@ class Recovery:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class OnError:
     """`on error kinds recover ladder`; no kinds at all stands for `any`."""
 
@@ -230,7 +231,7 @@ class OnError:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Quorum:
     """`quorum 2 of a, b, c within 5s`; `byzantine 1 of ...` says how many voters may lie."""
 
@@ -241,7 +242,7 @@ class Quorum:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class OnDisagree:
     """`on disagree handler`."""
 
@@ -249,7 +250,7 @@ class OnDisagree:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class OnTimeout:
     """`on timeout handler`."""
 
@@ -260,7 +261,7 @@ class OnTimeout:
 HandoffStatement: TypeAlias = Quorum | OnDisagree | OnTimeout
 
 
-@attrs.frozen
+@frozen
 class Handoff:
     """`handoff a -> b { ... }`."""
 
@@ -270,7 +271,7 @@ class Handoff:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Window:
     """`allow Mon..Thu 09:00..17:00 in "Europe/London"`."""
 
@@ -282,7 +283,7 @@ class Window:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Freeze:
     """`freeze 2026-12-18..2027-01-04`, both days included."""
 
@@ -291,7 +292,7 @@ class Freeze:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Override:
     """`override needs 2 people from "role" for 24h`."""
 
@@ -304,7 +305,7 @@ class Override:
 ChangeStatement: TypeAlias = Window | Freeze | Override
 
 
-@attrs.frozen
+@frozen
 class Change:
     """`change { ... }`: when the policy may change, and who may override it."""
 
@@ -312,7 +313,7 @@ class Change:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Extend:
     """`extend pack.section label { key: value }`: a section whose shape a plugin gives."""
 
@@ -344,7 +345,7 @@ Item: TypeAlias = (
 Kind = TypeVar("Kind")
 
 
-@attrs.frozen
+@frozen
 class Policy:
     """`policy name version "1.0.0" { items }`."""
 
@@ -358,7 +359,7 @@ class Policy:
         return tuple(item for item in self.items if isinstance(item, kind))
 
 
-@attrs.frozen
+@frozen
 class Use:
     """`use "pack" version "^1.2" as name pinned "sha256:..."`."""
 
@@ -369,7 +370,7 @@ class Use:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class File:
     """A whole file: its edition, the packs it uses, its policies."""
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 from omium_policy.syntax.actions import Handler
 from omium_policy.syntax.events import Sequence
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Anchor:
     """`after step`, `before step` or `during step`; without a name it is `any step`."""
 
@@ -37,7 +38,7 @@ class Anchor:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class When:
     """`when condition`: the rule says nothing where it does not hold."""
 
@@ -45,7 +46,7 @@ class When:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Require:
     """`require condition`."""
 
@@ -53,7 +54,7 @@ class Require:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Allow:
     """`allow tools a, "b.*"`: these, and no others."""
 
@@ -61,7 +62,7 @@ class Allow:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Deny:
     """`deny tools a, "b.*"`."""
 
@@ -69,15 +70,16 @@ class Deny:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Message:
-    """`message "..."`, with `{expression}` for values."""
+    """`message "..."`, with `{expression}` for values; one of `values` is None where a brace holds no expression."""
 
     text: Literal
+    values: tuple[Expression | None, ...]
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Cite:
     """`cite "..."`."""
 
@@ -85,7 +87,7 @@ class Cite:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Severity:
     """`severity critical|high|medium|low`."""
 
@@ -93,7 +95,7 @@ class Severity:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Suggest:
     """`suggest path = expression`."""
 
@@ -102,7 +104,7 @@ class Suggest:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class OnFail:
     """`on fail handler`."""
 
@@ -110,7 +112,7 @@ class OnFail:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Must:
     """A sequence rule's sentence, as a statement of its rule."""
 
@@ -121,7 +123,7 @@ class Must:
 RuleStatement: TypeAlias = When | Require | Allow | Deny | Must | Message | Cite | Severity | Suggest | OnFail
 
 
-@attrs.frozen
+@frozen
 class Rule:
     """`rule name after step blocking { ... }`."""
 

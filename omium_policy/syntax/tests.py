@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
+from omium_policy.frozen import frozen
 from omium_policy.source import Span
 from omium_policy.syntax.actions import Action
 from omium_policy.syntax.events import Event
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@frozen
 class Given:
     """`given path = expression`."""
 
@@ -33,7 +34,7 @@ class Given:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Case:
     """`case path = expression holds|breaks`."""
 
@@ -43,7 +44,7 @@ class Case:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Trace:
     """`trace event, event`."""
 
@@ -51,7 +52,7 @@ class Trace:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Answer:
     """`answer step gives value`: what a scripted agent gives, as often as it is asked."""
 
@@ -60,7 +61,7 @@ class Answer:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class ExpectRule:
     """`expect rule holds|breaks`."""
 
@@ -69,7 +70,7 @@ class ExpectRule:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class ExpectActions:
     """`expect actions a then b`."""
 
@@ -77,7 +78,7 @@ class ExpectActions:
     span: Span = attrs.field(eq=False, repr=False)
 
 
-@attrs.frozen
+@frozen
 class Expect:
     """`expect condition`."""
 
@@ -88,7 +89,7 @@ class Expect:
 TestStatement: TypeAlias = Given | Case | Trace | Answer | ExpectRule | ExpectActions | Expect
 
 
-@attrs.frozen
+@frozen
 class Test:
     """`test rule "title" { ... }`; without a rule, a test of the whole policy."""
 

@@ -105,10 +105,10 @@ def test_a_machine_without_time_zones_says_so(monkeypatch: pytest.MonkeyPatch) -
     file = policy(f"change {{ {OFFICE} }}").file
     assert file is not None
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", _no_zone)
     [found] = policy(f"change {{ {OFFICE} }}").errors
     assert (found.code, found.help) == ("unknown-zone", "this machine has no time zones; run: pip install tzdata")
 
-    monkeypatch.setattr(zoneinfo, "ZoneInfo", _no_zone)
     assert permission(file, at("2026-06-01T10:00"), ()) == Permission(
         False, "this machine does not know the time zone `Europe/London`; run: pip install tzdata"
     )

@@ -68,6 +68,10 @@ FAULTS = [
         "impossible",
     ),
     ("rule r { never step a passes before step b passes on fail halt }", "impossible"),
+    ("data U { n: number >= 5 } step c gives U rule r after c { require output.n < 5 on fail halt }", "impossible"),
+    ("rule r after b { when output.f require output.n > 5 require output.n < 3 on fail halt }", "impossible"),
+    ("rule r after b { when output.n > 5 and output.n < 3 require output.p > 1% on fail halt }", "unreachable"),
+    ("rule r after b { when output.n > 5 when output.n == 3 require output.p > 1% on fail halt }", "unreachable"),
     ("change { freeze 2027-01-04..2026-12-18 }", "impossible"),
     ("change { freeze 2026-02-30..2026-12-18 }", "impossible"),
     ('change { allow Mon 17:00..09:00 in "UTC" }', "impossible"),
@@ -119,6 +123,7 @@ PACKS = Shelf(
         ('use "omium.finance" as a use "omium.finance" as a', "declared-twice"),
         ('use "broken"', "broken-pack"),
         ('use "cycle"', "pack-cycle"),
+        (" ".join(f'use "omium.finance" as p{i}' for i in range(101)), "too-many-packs"),
     ],
 )
 def test_packs_that_cannot_be_used(use: str, code: str) -> None:

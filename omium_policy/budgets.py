@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from omium_core.interfaces.policy import Spent
+from omium_core.engine.policy import Spent
 from omium_core.model.failure import MONITORING, Violation
 from omium_policy import syntax, types
 from omium_policy.program import Program

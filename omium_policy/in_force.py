@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from omium_core.interfaces.policy import Handoff, Happening, Memory, Spent, Vote
+from omium_core.engine.policy import Handoff, Happening, Memory, Spent, Vote
 from omium_core.model.failure import Violation
 from omium_core.recovery.ladders import Ladder
 from omium_policy import syntax

@@ -12,8 +12,8 @@ from typing import Any
 
 import attrs
 
+from omium_core.engine.policy import Happening, Memory, Policy, Spent
 from omium_core.engine.state import ExecutionState
-from omium_core.interfaces.policy import Happening, Memory, Policy, Spent
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ
 from omium_core.model.failure import Violation

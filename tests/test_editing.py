@@ -10,7 +10,7 @@ import pytest
 
 from omium.config import load_config
 from omium.editing import PythonFix, hints, python_fixes, read_python, surroundings_of, warnings_of
-from omium.editing.surroundings import read_file
+from omium.policies import read_file
 from omium_policy.source import Span
 
 LOANS = """import omium

@@ -17,7 +17,7 @@ from omium_policy import syntax
 from omium_policy.editing import Document
 from omium_policy.source import Source
 
-__all__ = ["PolicyFound", "Reader", "Surroundings", "policies_of", "read_file", "surroundings_of"]
+__all__ = ["PolicyFound", "Reader", "Surroundings", "policies_of", "surroundings_of"]
 
 FILES_MAX = 20
 _SAYS = (syntax.Require, syntax.Must, syntax.Allow, syntax.Deny)
@@ -87,11 +87,11 @@ def policies_of(path: Path, file: PythonFile, config: Config | None, read: Reade
 def _named(name: str, folders: list[Path], read: Reader) -> PolicyFound | None:
     if not name.endswith(".omp"):
         found = Packs(plugins())(name)
-        return PolicyFound(name, _document(found.source), True) if found is not None else None
+        return PolicyFound(name, _document(found.source, read), True) if found is not None else None
     for folder in folders:
         text = read(folder / name)
         if text is not None:
-            return PolicyFound(Path(name).name, _document(Source(str(folder / name), text)), True)
+            return PolicyFound(Path(name).name, _document(Source(str(folder / name), text), read), True)
     return None
 
 
@@ -105,19 +105,11 @@ def _near(path: Path, project: Path, read: Reader) -> Iterator[PolicyFound]:
         for one in files:
             text = read(one)
             if text is not None:
-                yield PolicyFound(one.name, _document(Source(str(one), text)), False)
+                yield PolicyFound(one.name, _document(Source(str(one), text), read), False)
         if files or folder == project:
             return
 
 
-def _document(source: Source) -> Document:
+def _document(source: Source, read: Reader) -> Document:
     known = plugins()
-    return Document(source, registry(known), Packs(known))
-
-
-def read_file(path: Path) -> str | None:
-    """Return a file's text; None where it is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
+    return Document(source, registry(known), Packs(known, read))

@@ -78,10 +78,11 @@ def test_a_step_shows_what_applies_to_it(project: Path) -> None:
         '@checkpoint("offer", ensures=in_band, recovery=LADDER)': (
             "recovery: retry 2x, pause for credit-officer, halt · retries: 2 · store: postgres://db/omium"
         ),
-        '@checkpoint("kyc")': "recovery: none · retries: 0 · store: postgres://db/omium",
+        '@checkpoint("kyc")': "recovery: on timeout: retry 1x, halt · retries: 1 · store: postgres://db/omium",
         '@checkpoint("outline")': "recovery: retry 4x, pause, halt · retries: 4 · store: postgres://db/omium",
         '@checkpoint("draft", recovery=Recovery(Retry(), *MORE))': (
-            "recovery: Recovery(Retry(), *MORE) · retries: ? · store: postgres://db/omium"
+            "recovery: on hallucination: rollback to outline, pause, halt; else: Recovery(Retry(), *MORE)"
+            " · retries: ? · store: postgres://db/omium"
         ),
     }
     assert warned == ["outline"]

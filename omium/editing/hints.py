@@ -33,8 +33,9 @@ def hints(file: PythonFile, around: Surroundings) -> Iterator[Hint]:
         ladders = list(_ladders(step, workflows, around))
         main = next((one for one in ladders if not one.only), None)
         store, origin = _store(workflows, around.config)
-        retries = "?" if main is not None and main.retries is None else str(main.retries if main is not None else 0)
-        parts = [f"recovery: {main.words if main is not None else 'none'}", f"retries: {retries}"]
+        shown = main if main is not None else next(iter(ladders), None)
+        retries = "?" if shown is not None and shown.retries is None else str(shown.retries if shown is not None else 0)
+        parts = [f"recovery: {_in_short(ladders, main)}", f"retries: {retries}"]
         if store is not None:
             parts.append(f"store: {store}")
         yield Hint(step.decorator.end, " · ".join(parts), _in_full(ladders, store, origin))
@@ -127,6 +128,15 @@ def _shown(url: str, project: Path | None) -> str:
     except ValueError:
         return url.partition(":")[0]
     return urlunsplit((parts.scheme, host, parts.path, "", "")) if parts.scheme else url
+
+
+def _in_short(ladders: list[LadderSaid], main: LadderSaid | None) -> str:
+    """Return the ladder that takes any failure and, before it, the first of those that take some of them."""
+    before = ladders[: ladders.index(main)] if main is not None else ladders
+    parts = [f"on {one.only}: {one.words}" for one in before][:1]
+    if main is not None:
+        parts.append(f"else: {main.words}" if parts else main.words)
+    return "; ".join(parts) or "none"
 
 
 def _in_full(ladders: list[LadderSaid], store: str | None, origin: str) -> str:

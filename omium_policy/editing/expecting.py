@@ -62,7 +62,7 @@ _QUOTED = ("pack", "tool", "role", "channel")
 class Expected:
     """Kinds of names, and what is known of a value: its type, the fields of what it is a part of, names of values.
 
-    `below` is the alias before a dot, when that is a pack's.
+    `owner` is the data type that the fields are of, `below` the alias before a dot, when that is a pack's.
     """
 
     policy: syntax.Policy | None = None
@@ -71,6 +71,7 @@ class Expected:
     members: Mapping[str, ValueType] = attrs.field(factory=dict)
     values: Mapping[str, ValueType] = attrs.field(factory=dict)
     below: str | None = None
+    owner: str | None = None
 
 
 def expected_at(document: Document, cursor: Cursor) -> Expected:
@@ -148,7 +149,7 @@ class _Around:
         if len(whole.children) == 1 and alias in self.document.packs:
             return Expected(self.scope.policy, self._kinds_of_pack(before), below=alias)
         kind = self._typed(whole, self.names())
-        return Expected(self.scope.policy, members=kind.fields or {})
+        return Expected(self.scope.policy, members=kind.fields or {}, owner=kind.name)
 
     def _kinds_of_pack(self, before: tuple[Part, ...]) -> tuple[str, ...]:
         """Only where a condition can stand does a pack's name begin a function; elsewhere another thing of its."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
 from omium_policy import syntax
+from omium_policy.editing.cursor import cursor_at
 from omium_policy.editing.document import Document
+from omium_policy.editing.expecting import expected_at
 from omium_policy.editing.places import around, names_among, placeholder
 from omium_policy.functions import BUILT_IN
 from omium_policy.scope import Scope
@@ -16,6 +19,8 @@ from omium_policy.source import Span
 from omium_policy.types import ANYTHING, ValueType
 
 __all__ = ["Mention", "declarations", "field_of", "mention_at"]
+
+_REST = re.compile(r"[A-Za-z0-9_]*")
 
 
 @attrs.frozen
@@ -62,7 +67,33 @@ def field_of(policy: syntax.Policy, data: str, name: str) -> syntax.Field | None
 
 
 def mention_at(document: Document, offset: int) -> Mention | None:
-    """Return the name at an offset and what it stands for."""
+    """Return the name at an offset and what it stands for.
+
+    In a statement with a mistake, which is not in the tree, it is what is expected where the name begins.
+    """
+    return _in_tree(document, offset) or _expected(document, offset)
+
+
+def _expected(document: Document, offset: int) -> Mention | None:
+    rest = _REST.match(document.source.text, offset)
+    cursor = cursor_at(document, rest.end() if rest is not None else offset)
+    if cursor is None or cursor.quoted or not cursor.word:
+        return None
+    expected, word = expected_at(document, cursor), cursor.word
+    policy = expected.policy
+    if policy is None:
+        return None
+    for kind in expected.kinds:
+        if any(True for _ in declarations(policy, kind, word)):
+            return Mention(kind, word, cursor.span, policy)
+    if word in expected.members:
+        return Mention("field", word, cursor.span, policy, expected.members[word], expected.owner)
+    if word in expected.values:
+        return Mention("value", word, cursor.span, policy, expected.values[word])
+    return None
+
+
+def _in_tree(document: Document, offset: int) -> Mention | None:
     nodes = around(document.file, offset)
     if not nodes:
         return None

@@ -163,6 +163,27 @@ def test_names_are_explained(model: str, place: str, said: str) -> None:
     assert said in found.text
 
 
+BROKEN = [
+    ("require output.ap|r btween 2.5% and", "**`apr`**: a percentage", "apr: percent"),
+    ("require out|put.apr btween 2.5% and", "a record `Terms`", None),
+    ("require output.apr <= ca|p[", "low $5 and high $6", "cap ="),
+    ("require true on fail recover fi|x now", "Try the step again", "fix {"),
+    ("require true on fail rollback to ky|c now", "Step 1 of 2", "kyc ->"),
+]
+
+
+@pytest.mark.parametrize(("body", "said", "declared"), BROKEN, ids=[one[0] for one in BROKEN])
+def test_names_are_known_in_a_statement_with_a_mistake(body: str, said: str, declared: str | None) -> None:
+    """What stands before the mistake says what a name is, also where the tree has nothing of the statement."""
+    document, offset = inside(f"rule x after offer {{\n {body}\n }}")
+    found = hover(document, offset)
+
+    assert found is not None
+    assert said.lower() in found.text.lower()
+    places = [document.source.text[one.span.start :] for one in definitions(document, offset)]
+    assert [declared is not None and one.startswith(declared) for one in places] == ([True] if declared else [])
+
+
 DEFINED = [
     ('test apr_in_|band "edges', 29, "apr_in_band"),
     ("rule apr_in_band after of|fer", 24, "offer"),

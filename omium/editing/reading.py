@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -116,7 +117,10 @@ def _tree(text: str) -> tuple[ast.Module | None, bool]:
     tried: set[int] = set()
     for _ in range(REPAIRS_MAX):
         try:
-            return ast.parse("\n".join(lines)), not tried
+            with warnings.catch_warnings():
+                # What Python thinks of a file's escape sequences is not ours to say.
+                warnings.simplefilter("ignore")
+                return ast.parse("\n".join(lines)), not tried
         except SyntaxError as problem:
             number = min(problem.lineno or 0, len(lines))
             if number < 1 or number in tried:

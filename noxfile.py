@@ -1,6 +1,8 @@
 """Every check that CI runs. Plain `nox` runs the four a contributor needs; `nox -l` lists them all."""
 
 import sys
+import zipfile
+from pathlib import Path
 
 import nox
 
@@ -12,6 +14,8 @@ nox.options.reuse_venv = "yes"
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+# There is no repository to link to, and its own dependencies are packed as they are: without a bundler.
+PACKING = ["--allow-missing-repository", "--no-rewrite-relative-links"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["lint", "layers", "types", f"tests-{RUNNING if RUNNING in PYTHONS else PYTHONS[-1]}"]
@@ -64,6 +68,27 @@ def bench(session: nox.Session) -> None:
     install_omium(session)
     install_groups(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def vsix(session: nox.Session) -> None:
+    """Check the extension for Visual Studio Code against the server, and pack it into dist/; needs node 20 and npm."""
+    install_omium(session)
+    session.install(*PROJECT["project"]["optional-dependencies"]["lsp"])
+    root, unpacked = Path.cwd(), Path(session.create_tmp()).resolve()
+    packed = root / "dist" / f"omium-{PROJECT['project']['version']}.vsix"
+    packed.parent.mkdir(exist_ok=True)
+    with session.chdir("editors/vscode"):
+        # What packages run when they are installed is needed by none of them here.
+        session.run("npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", external=True)
+        session.run("npm", "run", "check", external=True)
+        session.run("npx", "--no-install", "vsce", "package", *PACKING, "--out", str(packed), external=True)
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(unpacked)
+        session.run("npm", "test", env={"OMIUM_VSIX": str(unpacked)}, external=True)
+    session.log(
+        f"packed {packed.relative_to(root)}; install it with: code --install-extension {packed.relative_to(root)}"
+    )
 
 
 def install_omium(session: nox.Session) -> None:

@@ -86,13 +86,16 @@ def load_config(
     detectors: Sequence[str] | None = None,
     durability: str | None = None,
     policy: str | os.PathLike[str] | None = None,
+    start: Path | None = None,
 ) -> Config:
-    """Return the configuration in force in the working directory; None stands for an argument that is not given.
+    """Return the configuration in force in the working directory, or in the folder `start`.
+
+    None stands for an argument that is not given.
 
     A key that Omium does not know is a warning in `Config.warnings`. A value of the wrong kind, or a file that cannot
     be parsed, raises `UsageError`.
     """
-    working = Path.cwd()
+    working = start if start is not None else Path.cwd()
     project = project_folder(working)
     arguments = {
         "store": store,

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from omium.runtime import Runtime
-from omium_core.engine.policy import Policy
 from omium_core.engine.state import ExecutionState
 from omium_core.engine.watch import Watch
 from omium_core.errors import OmiumError, UsageError
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE
+from omium_core.recovery.policy import Policy
 from omium_core.runtime.declarations import EffectDeclaration, Registry, StepDeclaration, WorkflowDeclaration
 from omium_core.runtime.store import Store
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from omium_policy.source import Source
     from omium_policy.types import ValueType
 
-__all__ = ["Packs", "load_policy", "loaded", "read_policy", "registry"]
+__all__ = ["Packs", "load_policy", "loaded", "read_file", "read_policy", "registry"]
 
 
 def load_policy(path: str | Path) -> Loaded:
@@ -122,11 +122,20 @@ def _type(pack: PolicyPackSpec, word: str) -> ValueType:
         raise PluginError(pack.name, f"cannot be used: {problem}") from problem
 
 
+def read_file(path: Path) -> str | None:
+    """Return a file's text; None where there is none that can be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 @attrs.frozen
 class Packs:
-    """The packs of plugins, and those in files beside a policy."""
+    """The packs of plugins, and those in files beside a policy, whose texts `read` gives."""
 
     plugins: Plugins
+    read: Callable[[Path], str | None] = read_file
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,7 +156,5 @@ class Packs:
         from omium_policy.source import Source
 
         file = Path(source.name).parent / path
-        try:
-            return PackFile(path, "0.0.0", Source(str(file), file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError):
-            return None
+        text = self.read(file)
+        return PackFile(path, "0.0.0", Source(str(file), text)) if text is not None else None

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine.policy import Spent
 from omium_core.model.failure import MONITORING, Violation
+from omium_core.recovery.policy import Spent
 from omium_policy import syntax, types
 from omium_policy.program import Program
 from omium_policy.types import ValueType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from omium_core.engine.policy import Handoff
+from omium_core.recovery.policy import Handoff
 from omium_policy import syntax
 from omium_policy.program import Program
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine.policy import Handoff, Happening, Memory, Spent, Vote
 from omium_core.model.failure import Violation
 from omium_core.recovery.ladders import Ladder
+from omium_core.recovery.policy import Handoff, Happening, Memory, Spent, Vote
 from omium_policy import syntax
 from omium_policy.budgets import Purse, purses_of
 from omium_policy.conforming import conforms

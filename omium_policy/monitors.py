@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine.policy import Happening, Memory
+from omium_core.recovery.policy import Happening, Memory
 from omium_policy import syntax
 from omium_policy.evaluator import evaluate
 from omium_policy.program import Finding, Program, RuleProgram

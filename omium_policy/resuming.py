@@ -1,4 +1,4 @@
-"""Where parsing goes on after a mistake: at the next statement of the block, or of the blocks around it."""
+"""Where parsing goes on after a mistake: at the next statement of the block, or of the blocks around it; or it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 from omium_policy.grammar import KEYWORDS_OF_STATEMENTS, keywords
 from omium_policy.source import Source
 
-__all__ = ["resume"]
+__all__ = ["close", "leave", "resume"]
 
 _NO_CODE = re.compile(r'"(?:\\.|[^"\\])*"|#.*|`[^`]*`')
 
@@ -56,6 +56,41 @@ def resume(source: Source, interactive: InteractiveParser, failed_at: int, resum
         else:
             nested += opens
     return None
+
+
+def close(interactive: InteractiveParser, end: int) -> bool:
+    """End all blocks that are still open, dropping the statement that is not finished; say whether that is a file."""
+    for depth in range(_blocks(interactive, len(interactive.parser_state.value_stack)), 0, -1):
+        _close_block(interactive, depth, end)
+    return "$END" in interactive.accepts()  # type: ignore[no-untyped-call]  # Lark leaves it untyped
+
+
+def leave(source: Source, interactive: InteractiveParser, failed_at: int) -> int | None:
+    """End the block that an author has not closed yet, where a line that is no deeper than its `{` cannot be in it.
+
+    Return where parsing goes on, at that line; None when the mistake is another one.
+    """
+    begin = source.text.rfind("\n", 0, failed_at) + 1
+    own = _lines_that_begin().match(source.text, begin)
+    braces = [one for one in interactive.parser_state.value_stack if isinstance(one, Token) and one.type == "LBRACE"]
+    if own is None or own.start(1) != failed_at or len(braces) < 2:
+        return None
+    opener = source.line(source.position(braces[-1].start_pos or 0)[0])
+    if failed_at - begin > len(opener) - len(opener.lstrip()):
+        return None
+    _close_block(interactive, len(braces), failed_at)
+    _go_on_at(interactive, source, failed_at)
+    return failed_at
+
+
+def _close_block(interactive: InteractiveParser, depth: int, at: int) -> None:
+    """End the innermost block; one that cannot end yet, or that is a value, goes with its statement."""
+    if "RBRACE" not in interactive.accepts():  # type: ignore[no-untyped-call]  # Lark leaves it untyped
+        height = _height_that_takes(interactive, "RBRACE", depth)
+        if height is None:
+            return
+        _drop(interactive, height)
+    interactive.feed_token(Token("RBRACE", "}", start_pos=at, end_pos=at))
 
 
 def _next_line(text: str, failed_at: int, resumed_at: int) -> int:
@@ -103,12 +138,21 @@ def _height_that_takes(interactive: InteractiveParser, terminal: str, depth: int
 
 
 def _rewind(interactive: InteractiveParser, height: int, source: Source, at: int) -> None:
-    state, lexer = interactive.parser_state, interactive.lexer_thread.state
+    _drop(interactive, height)
+    _go_on_at(interactive, source, at)
+
+
+def _go_on_at(interactive: InteractiveParser, source: Source, at: int) -> None:
+    lexer = interactive.lexer_thread.state
     assert lexer is not None
-    del state.state_stack[height + 1 :]
-    del state.value_stack[height:]
     counter = lexer.line_ctr
     counter.char_pos = at
     counter.line, counter.column = source.position(at)
     counter.line_start_pos = at - counter.column + 1
     lexer.last_token = None
+
+
+def _drop(interactive: InteractiveParser, height: int) -> None:
+    state = interactive.parser_state
+    del state.state_stack[height + 1 :]
+    del state.value_stack[height:]

@@ -11,7 +11,7 @@ import attrs
 
 from omium_policy.diagnostics import Diagnostic
 
-__all__ = ["Source", "Span", "comments", "hazards"]
+__all__ = ["Source", "Span", "comments", "hazards", "opaque_at"]
 
 CHARACTERS_MAX = 250_000
 DEPTH_MAX = 40
@@ -65,6 +65,17 @@ def comments(source: Source) -> list[Span]:
     """Return where the comments stand."""
     found = _OPAQUE.finditer(source.text)
     return [Span(match.start(), match.end()) for match in found if match[0].startswith("#")]
+
+
+def opaque_at(source: Source, offset: int) -> Span | None:
+    """Return the text, the quoted name or the comment that an offset is inside of, also one that is not closed yet."""
+    for match in _OPAQUE.finditer(source.text):
+        if match.start() >= offset:
+            return None
+        closed = match[0][0] != "#" and len(match[0]) > 1 and match[0][-1] == match[0][0]
+        if offset < match.end() or (offset == match.end() and not closed):
+            return Span(match.start(), match.end())
+    return None
 
 
 def hazards(source: Source) -> list[Diagnostic]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine.policy import Happening, Memory
+from omium_core.recovery.policy import Happening, Memory
 from omium_policy import syntax
 from omium_policy.checking.report import Placed
 from omium_policy.diagnostics import Diagnostic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -118,6 +119,18 @@ def test_extension_imports_only_what_is_open_to_it(extension: str) -> None:
     ]
 
     assert wrong == []
+
+
+def test_the_editors_extension_is_this_version_and_names_no_registry() -> None:
+    """The extension is packed with the version that it serves; its packages come from wherever npm is told to look."""
+    folder = ROOT / "editors" / "vscode"
+    package, lock = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("package.json", "package-lock.json")
+    )
+
+    assert package["version"] == lock["version"] == PYPROJECT["project"]["version"]
+    assert [name for name, one in lock["packages"].items() if "resolved" in one] == []
+    assert f"dist/omium-{package['version']}.vsix" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_nothing_is_left_for_later() -> None:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "test": "omium.cli.testing:test",
     "doctor": "omium.cli.checking:doctor",
     "policy": "omium.cli.policies:policy",
+    "lsp": "omium.cli.lsp:lsp",
     "plugins": "omium.cli.plugins:plugins",
     "explain": "omium.cli.explaining:explain",
     "config": "omium.cli.setup:config",

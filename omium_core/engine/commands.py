@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
-from omium_core.engine.policy import Handoff
 from omium_core.engine.scope import Scope
 from omium_core.interfaces.recovery import Case
 from omium_core.model.effect import EffectRecord
 from omium_core.model.failure import Failure
 from omium_core.model.fix import Suggestion
 from omium_core.model.immutable import immutable
+from omium_core.recovery.policy import Handoff
 
 __all__ = [
     "DURABLE",

@@ -14,11 +14,11 @@ from omium_core.engine.calls import EffectCall, StepCall
 from omium_core.engine.commands import SOON, NotifyChannel, Screen
 from omium_core.engine.deciding import ladder_for
 from omium_core.engine.machine import AttemptAborted, Machine, Protocol, Stop
-from omium_core.engine.policy import Happening
 from omium_core.engine.scope import Scope
 from omium_core.model import events as e
 from omium_core.model.failure import Failure, Violation
 from omium_core.recovery.ladders import Pause, Skip
+from omium_core.recovery.policy import Happening
 
 __all__ = ["Skipped", "at_end", "before_effect", "before_step", "note", "on_failure", "on_outcome", "refusal"]
 

@@ -6,10 +6,10 @@ from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import SOON, Poll
 from omium_core.engine.guarding import refusal
 from omium_core.engine.machine import Machine, Protocol
-from omium_core.engine.policy import Ballot, Handoff
 from omium_core.engine.scope import Scope
 from omium_core.model import events as e
 from omium_core.model.failure import Failure, Violation
+from omium_core.recovery.policy import Ballot, Handoff
 
 __all__ = ["REJECTED", "agreed"]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine.policy import Happening, Memory, Policy, Spent
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ
 from omium_core.model.failure import Violation
+from omium_core.recovery.policy import Happening, Memory, Policy, Spent
 
 __all__ = ["APPROVED", "EVENT", "IRREVERSIBLY", "Watch"]
 

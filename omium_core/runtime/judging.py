@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from omium_core.engine.calls import EffectCall, StepCall
 from omium_core.engine.commands import Screen
-from omium_core.engine.policy import Happening
 from omium_core.engine.scope import Scope
 from omium_core.engine.watch import EVENT, IRREVERSIBLY, Watch
 from omium_core.model.effect import IRREVERSIBLE
 from omium_core.model.failure import Violation
+from omium_core.recovery.policy import Happening
 from omium_core.runtime.calling import Target
 from omium_core.runtime.declarations import StepDeclaration
 from omium_core.runtime.plain import plain

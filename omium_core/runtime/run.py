@@ -31,12 +31,12 @@ from omium_core.engine.commands import (
     Undo,
 )
 from omium_core.engine.machine import Carried, Machine, Protocol, Stop
-from omium_core.engine.policy import Ballot
 from omium_core.engine.scope import Scope
 from omium_core.errors import Corrupted, OmiumError, StoreError, UnknownType, UsageError, ValuePruned
 from omium_core.interfaces.checkpoint import Commit
 from omium_core.model import events as e
 from omium_core.recovery.ladders import Ladder
+from omium_core.recovery.policy import Ballot
 from omium_core.runtime import consulting, overtaken, performing
 from omium_core.runtime.context import CURRENT
 from omium_core.runtime.declarations import Registry

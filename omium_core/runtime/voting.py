@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from omium_core.engine.commands import Poll
-from omium_core.engine.policy import Ballot, Vote
+from omium_core.recovery.policy import Ballot, Vote
 from omium_core.runtime.context import CURRENT
 from omium_core.runtime.declarations import VoterDeclaration
 from omium_core.runtime.judging import given_after

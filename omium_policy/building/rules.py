@@ -12,7 +12,7 @@ from omium_policy.building.parts import Part, Parts, name, names, span, text, to
 from omium_policy.messages import values
 from omium_policy.source import Span
 
-__all__ = ["rule", "test"]
+__all__ = ["anchor", "rule", "test"]
 
 ANCHORS = ("before", "after", "during")
 MODES = ("blocking", "monitoring", "advisory")
@@ -20,19 +20,20 @@ MODES = ("blocking", "monitoring", "advisory")
 
 def rule(parts: Parts, place: Span) -> syntax.Rule:
     """Return a rule."""
-    anchor = next(trees(parts, *ANCHORS), None)
+    stands = next(trees(parts, *ANCHORS), None)
     mode = next(trees(parts, *MODES), None)
     statements = [one for one in trees(parts[1:]) if one.data not in (*ANCHORS, *MODES)]
     return syntax.Rule(
         name(parts[0]),
-        _anchor(anchor) if anchor else None,
+        anchor(stands) if stands else None,
         str(mode.data) if mode else None,
         tuple(_rule_statement(one) for one in statements),
         place,
     )
 
 
-def _anchor(part: Tree[Token]) -> syntax.Anchor:
+def anchor(part: Tree[Token]) -> syntax.Anchor:
+    """Return when a rule is looked at."""
     place = part.children[0]
     any_step = isinstance(place, Tree) and place.data == "any_step"
     return syntax.Anchor(str(part.data), None if any_step else name(place), span(part))

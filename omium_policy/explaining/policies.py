@@ -9,7 +9,7 @@ from omium_policy.checking.rules import mode_of
 from omium_policy.explaining.actions import duration, handler, ladder, sequence
 from omium_policy.explaining.expressions import condition, listed, value
 
-__all__ = ["explained"]
+__all__ = ["explained", "rule_in_words"]
 
 _MODES = {
     "monitoring": "This is only watched: it is recorded and never stops anything.",
@@ -34,7 +34,7 @@ def explained(file: syntax.File, rule: str | None = None) -> str:
             for policy in file.policies
             for one in policy.of(syntax.Rule)
             if one.name.text == rule
-            for line in _rule(one, policy)
+            for line in rule_in_words(one, policy)
         )
     return "\n".join(line for policy in file.policies for line in _policy(file, policy))
 
@@ -49,7 +49,9 @@ def _policy(file: syntax.File, policy: syntax.Policy) -> Iterator[str]:
         yield f"It uses the pack `{use.pack.value}`{wanted}."
     for flow in policy.of(syntax.Workflow):
         yield f"The steps are {listed([f'`{step.text}`' for step in flow.steps], 'and then')}, in this order."
-    yield from _section("What must hold", [line for one in policy.of(syntax.Rule) for line in _rule(one, policy)])
+    yield from _section(
+        "What must hold", [line for one in policy.of(syntax.Rule) for line in rule_in_words(one, policy)]
+    )
     yield from _section("Limits", [line for one in policy.of(syntax.Budget) for line in _budget(one)])
     yield from _section("What happens on failure", list(_recoveries(policy)))
     yield from _section("What must be agreed", [line for one in policy.of(syntax.Handoff) for line in _handoff(one)])
@@ -71,7 +73,8 @@ def _section(title: str, lines: list[str]) -> Iterator[str]:
         yield from lines
 
 
-def _rule(rule: syntax.Rule, policy: syntax.Policy) -> Iterator[str]:
+def rule_in_words(rule: syntax.Rule, policy: syntax.Policy) -> Iterator[str]:
+    """Give a rule's lines, the first as a list's item."""
     yield f"* {rule.name.text.replace('_', ' ')}: {_when(rule)}{' '.join(_requirements(rule))}"
     for statement in rule.statements:
         match statement:

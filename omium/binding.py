@@ -85,7 +85,7 @@ def shape_of(annotation: Any, deep: int = 0) -> Shape | None:
     if names is None:
         return None
     hints = _hints(annotation)
-    return Shape(annotation.__name__, {name: shape_of(hints.get(name), deep + 1) for name in names})
+    return Shape(annotation.__name__, {name: shape_of(hints.get(name), deep + 1) for name in sorted(names)})
 
 
 def _fields(cls: type) -> frozenset[str] | None:

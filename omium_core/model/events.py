@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from omium_core.model.body import Body
+from omium_core.model.event import EventBase as _Event
+from omium_core.model.governing import PolicyActivated, PolicyOverridden
 from omium_core.model.immutable import immutable
 
 __all__ = [
@@ -49,21 +50,6 @@ __all__ = [
     "StepStarted",
     "SuggestionMade",
 ]
-
-
-@immutable(kw_only=True)
-class _Event:
-    """What all events have. `seq` counts from 1 in an execution, `at` is seconds since the epoch, UTC.
-
-    `body` is the value's stored form; of an event that was read back it is None, and `digest` still names it.
-    """
-
-    body: Body | None = None
-    digest: str | None = None
-    size: int = 0
-    seq: int = 0
-    epoch: int = 0
-    at: float = 0.0
 
 
 @immutable(kw_only=True)
@@ -439,33 +425,6 @@ class ChannelTold(_Event):
     channel: str
     about: int
     attempts: int = 1
-
-
-@immutable(kw_only=True)
-class PolicyActivated(_Event):
-    """A version of a policy comes into force, in the policy's own journal. Body: `{"sources"}`, its file and packs.
-
-    `file` is where its text was. `overridden` are the people who let it in outside of the times that the version before
-    it allows.
-    """
-
-    hash: str
-    name: str
-    version: str = ""
-    file: str = ""
-    by: str = ""
-    reason: str = ""
-    overridden: tuple[str, ...] = ()
-
-
-@immutable(kw_only=True)
-class PolicyOverridden(_Event):
-    """One person of a role would let a version in at a time when it may not change, in the policy's own journal."""
-
-    hash: str
-    by: str
-    role: str
-    reason: str = ""
 
 
 @immutable(kw_only=True)

@@ -420,7 +420,7 @@ print(brought.new, brought.record.of(version.loaded.hash).version)
 
 def test_processes_that_activate_at_once_all_end_well(project: Path, opened: Callable[[], Runtime]) -> None:
     """Each sees what the others did: every version is on record once, in a chain that verifies."""
-    numbers = range(1, 5)
+    numbers = range(1, 4)
     for number in numbers:
         (project / f"loans-{number}.omp").write_text(text(number))
     (project / "worker.py").write_text(WORKER)

@@ -171,15 +171,13 @@ def _kept_file(runtime: Runtime, place: str) -> KeptFile:
 
 
 def _problems(runtime: Runtime, loaded: Loaded) -> list[Diagnostic]:
-    """Return what keeps a version from being used by this program, and warn of what does not."""
+    """Return what keeps a version from being used by this program; `omium policy check --program` also warns."""
     if loaded.hash in runtime.policies.fitting:
         return []
     if loaded.errors:
         return list(loaded.errors)
-    found = bound(loaded, host_of(runtime.registry, runtime.plugins, runtime.config))
-    for one in found:
-        if one.severity != "error":
-            _warn(runtime.policies, f"{one.source.where(one.span)}: {one.message}")
+    config = attrs.evolve(runtime.config, channels=runtime.hooks.channels)
+    found = bound(loaded, host_of(runtime.registry, runtime.plugins, config))
     problems = [one for one in found if one.severity == "error"]
     if not problems:
         runtime.policies.fitting.add(loaded.hash)

@@ -192,7 +192,6 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
     def _enter(self) -> tuple[Run, Protocol[Any], Callable[[Any], None]]:
         if current_frame() is not None:
             raise UsageError("there is a current execution already; use a step or a `Checkpoint` block inside it")
-        running.refuse_policy(self._declaration)
         runtime = self._runtime = runtime_for(self._store)
         row = runtime.store.journal.execution(self._given) if self._given else None
         if row is None:
@@ -208,7 +207,7 @@ class execution(_Block):  # users read it as a verb: `with omium.execution("name
         if end is not None:
             running.outcome_of(self._run.id, end)
         run = self._run
-        self._root = life.enter(run.machine, run.ladders)
+        self._root = life.enter(run.machine, (*run.first_ladders, *run.ladders))
         self._token = CURRENT.set(Frame(run, self._root, self._root.main, owner()))
 
     def _leaving(self, error: BaseException | None) -> tuple[Run, Protocol[End]]:

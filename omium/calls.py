@@ -73,7 +73,10 @@ def _step_call(
     frame: Frame, declaration: StepDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> StepCall:
     run = frame.run
-    return step_call(run.store.codec, declaration, args, kwargs, run.ladders, detected=bool(run.hooks.detectors))
+    detected = bool(run.hooks.detectors) or run.machine.watch is not None
+    return step_call(
+        run.store.codec, declaration, args, kwargs, run.ladders, first=run.first_ladders, detected=detected
+    )
 
 
 def _refuse_lost(declaration: EffectDeclaration) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "check_arguments",
     "check_breaker",
     "check_callables",
+    "check_channels",
     "check_function",
     "check_kinds",
     "check_limits",
@@ -113,6 +114,14 @@ def check_limits(**given: Any) -> None:
     for name, value in given.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise UsageError(f"`{name}` cannot be `{value!r}`; it is a whole number, 1 or more, or None for no limit")
+
+
+def check_channels(given: Any) -> None:
+    """Refuse channels that lead nowhere."""
+    if given is not None and not (
+        isinstance(given, Mapping) and all(isinstance(one, str) and one for pair in given.items() for one in pair)
+    ):
+        raise UsageError(f'`channels` takes names and where they lead, such as `{{"#ops": "log"}}`, not `{given!r}`')
 
 
 def check_kinds(kinds: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from omium.declaring import (
     check_arguments,
     check_breaker,
     check_callables,
+    check_channels,
     check_function,
     check_kinds,
     check_limits,
@@ -258,6 +259,7 @@ def workflow(
     on_divergence: str = "stop",
     loops_max: int | None = LOOPS_MAX,
     crashes_max: int | None = CRASHES_MAX,
+    channels: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Workflow]: ...
 
 
@@ -271,6 +273,7 @@ def workflow(
     on_divergence: str = "stop",
     loops_max: int | None = LOOPS_MAX,
     crashes_max: int | None = CRASHES_MAX,
+    channels: Mapping[str, str] | None = None,
 ) -> Any:
     """Make a function a workflow: a call of it is a new execution; see `Workflow` for `start` and `resume`.
 
@@ -280,6 +283,10 @@ def workflow(
     A step that comes with the same arguments and ends the same more than `loops_max` times in a row is a failure of
     kind `loop`. Where runners died more than `crashes_max` times without a new checkpoint, the step that was at work
     has failed, of kind `crashed`. None allows any number.
+
+    `policy` is the path of an `.omp` file, relative to the file of the function: its rules, ladders, budgets and
+    handoffs are in force for every execution, from its start to its end. `channels` says where those channels lead
+    that it names and the configuration does not bind, such as `{"#ops": "log"}`.
     """
     if fn is None:
         options = {key: value for key, value in locals().items() if key != "fn"}
@@ -288,13 +295,20 @@ def workflow(
         raise UsageError(f"`on_divergence` cannot be `{on_divergence}`; it is one of {', '.join(ON_DIVERGENCE)}")
     check_function("workflow", fn)
     check_limits(loops_max=loops_max, crashes_max=crashes_max)
+    check_channels(channels)
     declaration = WorkflowDeclaration(
         check_name(name_for("workflow", fn, name)),
         fn,
         Arguments.of(fn),
         recovery,
         on_divergence == "rerun",
-        {"store": store, "policy": policy, "loops_max": loops_max, "crashes_max": crashes_max},
+        {
+            "store": store,
+            "policy": policy,
+            "loops_max": loops_max,
+            "crashes_max": crashes_max,
+            "channels": dict(channels or {}),
+        },
     )
     registry().add(declaration)
     _allow(fn)

@@ -36,10 +36,16 @@ from omium.inside import (
     current as current,
 )
 from omium.inside import (
+    event as event,
+)
+from omium.inside import (
     now as now,
 )
 from omium.inside import (
     random as random,
+)
+from omium.inside import (
+    spend as spend,
 )
 from omium.inside import (
     uuid as uuid,

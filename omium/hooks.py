@@ -22,14 +22,14 @@ from omium_core.interfaces.recovery import Case, Decision, Produced
 from omium_core.model.events import Event
 from omium_core.model.failure import Violation
 from omium_core.model.notice import OPERATORS, Notice
-from omium_core.specs import DetectorSpec, DiagnoserSpec, NotifierSpec, StrategySpec
+from omium_core.specs import DetectorSpec, DiagnoserSpec, NotifierSpec, StrategySpec, VoterSpec
 
 __all__ = ["PluginHooks"]
 
 QUEUE_MAX = 100_000
 TEXT_MAX = 500
 VIOLATIONS_MAX = 1_000
-_Asked: TypeAlias = DetectorSpec | DiagnoserSpec | StrategySpec | NotifierSpec
+_Asked: TypeAlias = DetectorSpec | DiagnoserSpec | StrategySpec | NotifierSpec | VoterSpec
 _Answer = TypeVar("_Answer")
 _LOG = logging.getLogger("omium")
 
@@ -103,6 +103,14 @@ class PluginHooks:
     def decide(self, strategy: str, case: Case) -> Decision | None:
         """Ask a strategy; raise `PluginError` when it has no usable answer."""
         return self._ask(self.plugins.strategy, strategy, _decision, case)
+
+    def bind(self, channels: Mapping[str, str]) -> None:
+        """Let names lead where a program says, as far as the configuration does not."""
+        self.channels = {**channels, **self.channels}
+
+    def vote(self, voter: str, value: Any) -> bool | str | None:
+        """Ask a plugin's voter; raise `PluginError` when there is none, or it has no usable answer."""
+        return self._ask(self.plugins.voter, voter, _answer, value)
 
     def channel_for(self, role: str | None) -> str | None:
         """Return the channel that is bound for a role, else that of the operators; None where neither is."""
@@ -229,6 +237,12 @@ def _violations(answer: Any) -> list[Violation]:
             raise _Unusable(f"returned more than {VIOLATIONS_MAX} violations")
         found.append(one)
     return found
+
+
+def _answer(given: Any) -> bool | str | None:
+    if given is None or isinstance(given, bool | str):
+        return given
+    raise UsageError(f"answered `{given!r}` where True, False, a text or None is an answer")
 
 
 def _sentences(answer: Any) -> list[str]:

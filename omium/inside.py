@@ -7,16 +7,18 @@ import random as _random
 import time
 import uuid as _uuid
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import attrs
 
 from omium.calls import perform_effect
+from omium_core.engine.watch import EVENT
 from omium_core.errors import UsageError
 from omium_core.runtime.context import CURRENT, Frame, Undoing, current_frame
-from omium_core.runtime.declarations import Arguments, EffectDeclaration, is_async
+from omium_core.runtime.declarations import Arguments, EffectDeclaration, check_name, is_async
 
-__all__ = ["Current", "bind", "current", "now", "random", "uuid"]
+__all__ = ["Current", "bind", "current", "event", "now", "random", "spend", "uuid"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,6 +98,29 @@ def bind(fn: F) -> F:
     return bound  # type: ignore[return-value]  # it has the signature of what it wraps
 
 
+def spend(*, tokens: int = 0, cost: float | Decimal | str = 0, **meters: float) -> None:
+    """Say inside an effect what it uses up: `tokens`, `cost` in US dollars, and a plugin's meters by their full names.
+
+    It counts against the budgets of the policy, and is journaled with the effect. Outside an effect of an execution it
+    says nothing. Raises `UsageError` for an amount below zero, or one that is no number.
+    """
+    frame = CURRENT.get()
+    for meter, amount in {"tokens": tokens, "cost": cost, **meters}.items():
+        number = _amount(meter, amount)
+        if number and frame is not None and frame.spent is not None:
+            total = Decimal(str(frame.spent.get(meter, 0))) + number
+            frame.spent[meter] = int(total) if total == int(total) and meter != "cost" else str(total)
+
+
+def event(name: str, **facts: Any) -> None:
+    """Tell the policy that something of the program's own happens, such as `omium.disclosed`; rules see the `facts`.
+
+    It is recorded, and told once however often the code is gone through again. A rule may keep it from happening, in
+    the way in which it keeps a tool from being used.
+    """
+    perform_effect(EffectDeclaration(check_name(EVENT + name), _happen, _HAPPENING, read=True), (), facts)
+
+
 def now() -> float:
     """Return the time in seconds since the epoch, UTC; the same again when the code is gone through again."""
     return float(perform_effect(_NOW, (), {}))
@@ -115,6 +140,23 @@ def uuid() -> _uuid.UUID:
 def _unowned(frame: Frame) -> Frame:
     # No task or thread has this owner, so the first call opens a lane of its own.
     return attrs.evolve(frame, owner=object())
+
+
+def _amount(meter: str, given: Any) -> Decimal:
+    try:
+        amount = Decimal(str(given))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if isinstance(given, bool) or not amount.is_finite() or amount < 0:
+        raise UsageError(f"`{meter}` cannot be `{given!r}`; it is a number, 0 or more")
+    return amount
+
+
+def _happen(**facts: Any) -> None:
+    """That it is recorded is all there is to it."""
+
+
+_HAPPENING = Arguments.of(_happen)
 
 
 def _own(name: str, fn: Callable[[], Any]) -> EffectDeclaration:

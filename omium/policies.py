@@ -89,7 +89,7 @@ def _actions(pack: PolicyPackSpec) -> Iterator[ActionSpec]:
 
     for one in pack.actions:
         parameters = {name: _type(pack, word) for name, word in one.parameters.items()}
-        yield ActionSpec(f"{pack.name}.{one.name}", parameters, one.terminal)
+        yield ActionSpec(f"{pack.name}.{one.name}", parameters, one.terminal, strategy=one.strategy)
 
 
 def _sections(pack: PolicyPackSpec) -> Iterator[SectionSpec]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from omium.calls import aperform_step, here, perform_step
+from omium.enforcing import started_under, taken_over_under
 from omium.runtime import Runtime
 from omium_core.engine import life
 from omium_core.engine.calls import StepCall
@@ -40,7 +41,6 @@ __all__ = [
     "finish",
     "outcome_of",
     "prepare",
-    "refuse_policy",
     "root_call",
     "single_step",
     "take_over",
@@ -56,7 +56,6 @@ def begin(
     execution_id: str | None = None,
 ) -> Run:
     """Make a new execution; raise `Unstorable` for arguments that another process could not restore."""
-    refuse_policy(declaration)
     store = runtime.store
     execution = new_id("exe_", store.clock.now()) if execution_id is None else check_id(execution_id)
     if store.journal.execution(execution) is not None:
@@ -70,7 +69,8 @@ def begin(
         body = store.codec.seal({"arguments": named})
     except Unstorable as error:
         raise Unstorable(error.path.replace("$.arguments", "$", 1), error.reason) from None
-    machine = Machine(ExecutionState(), store.codec.seal, rerun=declaration.rerun)
+    watch = started_under(runtime, declaration, execution)
+    machine = Machine(ExecutionState(), store.codec.seal, rerun=declaration.rerun, watch=watch)
     run = _run(runtime, machine, Recorder(store.journal, execution, GENESIS, 0, store.codec.stored), declaration)
     digest, _ = store.codec.digest(named)
     _claim(runtime, execution, run)
@@ -84,13 +84,13 @@ def begin(
 
 def take_over(runtime: Runtime, row: ExecutionRow, declaration: WorkflowDeclaration | None) -> Run:
     """Make this process the runner of an execution; raise `ExecutionBusy` while another one lives."""
-    if declaration is not None:
-        refuse_policy(declaration)
     store = runtime.store
     if row.status in ("running", "recovering") and alive(runtime, row):
         raise ExecutionBusy(row.id, row.runner or "")
     loaded = store.load(row.id)
+    watch = taken_over_under(runtime, declaration, loaded.state) if declaration is not None else None
     run = prepare(runtime, row.id, loaded.state, loaded.digest, loaded.epoch, declaration)
+    run.machine.watch = watch
     if runtime.hooks.channels:
         tell_the_rest(run, store.events(row.id))
     return run
@@ -141,7 +141,8 @@ def finish(runtime: Runtime, run: Run) -> None:
 
 def root_call(declaration: WorkflowDeclaration, args: tuple[Any, ...], kwargs: Mapping[str, Any], run: Run) -> StepCall:
     """Return the workflow's body as the engine takes it."""
-    return StepCall(declaration.name, "", Target(declaration.fn, None, args, kwargs), declaration, ladders=run.ladders)
+    target = Target(declaration.fn, None, args, kwargs)
+    return StepCall(declaration.name, "", target, declaration, ladders=(*run.first_ladders, *run.ladders))
 
 
 def workflow_named(runtime: Runtime, name: str) -> WorkflowDeclaration:
@@ -186,12 +187,6 @@ def check_id(execution: str) -> str:
     if not execution or len(execution) > 200 or execution.startswith("@") or any(c in execution for c in "\r\n\0"):
         raise UsageError(f"`{execution}` cannot be an execution's id")
     return execution
-
-
-def refuse_policy(declaration: WorkflowDeclaration) -> None:
-    """Raise `UsageError` for what asks for a policy: running it without the policy's rules would be worse."""
-    if declaration.options.get("policy") is not None:
-        raise UsageError("policies cannot be loaded yet; write the rules as `ensures=` and the ladder as `recovery=`")
 
 
 def _run(runtime: Runtime, machine: Machine, recorder: Recorder, declaration: WorkflowDeclaration | None) -> Run:

@@ -177,10 +177,10 @@ def name_in(path: Path, project: Path) -> str:
 
 
 def _folder_of(fn: Callable[..., Any]) -> Path:
-    """Return the folder of the file that a function stands in; the working directory for Omium's own."""
+    """Return the folder of the file that a function stands in; the working directory for the code of `with` blocks."""
     plain = inspect.unwrap(fn)
     code = getattr(plain, "__code__", None)
-    if code is None or str(getattr(plain, "__module__", None)).partition(".")[0] == "omium":
+    if code is None or plain.__module__ == "omium.blocks":
         return Path.cwd()
     return Path(code.co_filename).absolute().parent
 

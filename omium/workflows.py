@@ -7,6 +7,7 @@ from typing import Any
 
 from omium import running
 from omium.calls import aperform_step, here, perform_step
+from omium.enforcing import check_nested
 from omium.runtime import Runtime, runtime_for
 from omium.views import Execution
 from omium_core.engine import life
@@ -40,7 +41,8 @@ class Workflow:
         """Run a new execution; return what the workflow returns, or raise `ExecutionPaused` or `ExecutionHalted`."""
         frame = here()
         if frame is not None:
-            running.refuse_policy(self.__omium__)
+            if self.__omium__.options.get("policy") is not None:
+                check_nested(self._runtime(), self.__omium__, frame.run.machine.watch)
             perform = aperform_step if self._async else perform_step
             return perform(frame, self._step, args, kwargs)
         return self._started(args, kwargs, None, _value)

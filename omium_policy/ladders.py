@@ -8,7 +8,7 @@ import attrs
 
 from omium_policy import syntax
 
-__all__ = ["Handling", "alike", "handling_of", "strictest"]
+__all__ = ["Handling", "alike", "handling_of", "strictest", "strictness"]
 
 _STRICTNESS: tuple[type, ...] = (
     syntax.Halt,
@@ -43,7 +43,12 @@ def handling_of(policy: syntax.Policy, handler: syntax.Handler, prefix: str = ""
 
 def strictest(handlings: Iterable[Handling]) -> Handling | None:
     """Return what is done of several; a ladder is as strict as its first rung, and the first of equals wins."""
-    return min(handlings, key=lambda handling: _STRICTNESS.index(type(handling.actions[0])), default=None)
+    return min(handlings, key=strictness, default=None)
+
+
+def strictness(handling: Handling) -> int:
+    """Return the rank of what is done, from 0 for the strictest."""
+    return _STRICTNESS.index(type(handling.actions[0]))
 
 
 def alike(expected: syntax.Action, taken: syntax.Action) -> bool:

@@ -6,12 +6,13 @@ state is plain data and belongs into checkpoints; after a rollback, events that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
+from omium_core.interfaces.policy import Happening, Memory
 from omium_policy import syntax
 from omium_policy.evaluator import evaluate
 from omium_policy.program import Finding, Program, RuleProgram
@@ -20,26 +21,9 @@ from omium_policy.resolved import Resolved
 from omium_policy.resolving import Resolver
 from omium_policy.scope import roots
 
-__all__ = ["Happening", "Monitors", "State", "monitors_of"]
-
-State: TypeAlias = Mapping[str, Any]
-"""What the monitors remember, by rule: plain data."""
+__all__ = ["Monitors", "monitors_of"]
 
 TIMES_KEPT_MAX = 10_000
-
-
-@attrs.frozen
-class Happening:
-    """Something that happens: `kind` is tool, step, handoff or event; `phase` is how (starts, passes, agreed, ...).
-
-    `at_s` is the time on the execution's clock. `given` is what conditions (`where`) may ask for.
-    """
-
-    kind: str
-    name: str
-    phase: str = ""
-    at_s: float = 0.0
-    given: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -55,11 +39,13 @@ class _Pattern:
     def exact(self) -> bool:
         return "*" not in self.name
 
+    def names(self, kind: str, name: str, phase: str) -> bool:
+        """True when it is this event, whatever its condition says."""
+        return kind == self.kind and phase == self.phase and (name == self.name or fnmatchcase(name, self.name))
+
     def fits(self, happening: Happening) -> bool:
         """True when it is this event; an unclear condition is one that holds, so that nothing slips by."""
-        if happening.kind != self.kind or happening.phase != self.phase:
-            return False
-        if happening.name != self.name and not fnmatchcase(happening.name, self.name):
+        if not self.names(happening.kind, happening.name, happening.phase):
             return False
         if self.condition is None:
             return True
@@ -80,6 +66,7 @@ class _Monitor:
     after: Callable[[Any, Happening], Any]
     overdue: Callable[[Any, float], str | None] = lambda state, now_s: None
     at_end: Callable[[Any], str | None] = lambda state: None
+    told: Callable[[Any], Any] | None = None
 
 
 @attrs.frozen(eq=False)
@@ -90,7 +77,13 @@ class Monitors:
     _listening: Mapping[tuple[str, str, str], tuple[_Monitor, ...]]
     _wild: tuple[_Monitor, ...]
 
-    def peek(self, state: State, happening: Happening) -> tuple[Finding, ...]:
+    def hears(self, kind: str, name: str, phase: str) -> bool:
+        """Say whether a rule listens to this, whatever its condition says."""
+        if (kind, name, phase) in self._listening:
+            return True
+        return any(pattern.names(kind, name, phase) for one in self._wild for pattern in one.listens)
+
+    def peek(self, state: Memory, happening: Happening) -> tuple[Finding, ...]:
         """Return what would break if this happened; nothing is counted."""
         findings = []
         for monitor in self._hearing(happening):
@@ -99,7 +92,7 @@ class Monitors:
                 findings.append(_finding(monitor, happening.given, said))
         return tuple(findings)
 
-    def count(self, state: State, happening: Happening) -> State:
+    def count(self, state: Memory, happening: Happening) -> Memory:
         """Return the state after this happened."""
         hearing = self._hearing(happening)
         if not hearing:
@@ -109,18 +102,19 @@ class Monitors:
             changed[monitor.key] = monitor.after(state.get(monitor.key), happening)
         return changed
 
-    def recount(self, state: State, lasting: Iterable[Happening]) -> State:
-        """Return a checkpoint's state with what happened since and cannot be undone."""
-        for happening in lasting:
-            state = self.count(state, happening)
+    def told(self, state: Memory, rule: str) -> Memory:
+        """Return the state after it was said that a rule is broken: what is late, or missing at the end, is so once."""
+        for one in self._all:
+            if one.rule.name == rule and one.told is not None:
+                state = {**state, one.key: one.told(state.get(one.key))}
         return state
 
-    def overdue(self, state: State, now_s: float) -> tuple[Finding, ...]:
+    def overdue(self, state: Memory, now_s: float) -> tuple[Finding, ...]:
         """Return what should have happened by now."""
         said = ((monitor, monitor.overdue(state.get(monitor.key), now_s)) for monitor in self._all)
         return tuple(_finding(monitor, {}, text) for monitor, text in said if text is not None)
 
-    def at_end(self, state: State) -> tuple[Finding, ...]:
+    def at_end(self, state: Memory) -> tuple[Finding, ...]:
         """Return what should have happened before the end."""
         said = ((monitor, monitor.at_end(state.get(monitor.key))) for monitor in self._all)
         return tuple(_finding(monitor, {}, text) for monitor, text in said if text is not None)
@@ -158,7 +152,7 @@ def _monitor(program: Program, rule: RuleProgram, index: int, sequence: syntax.S
     def pattern(event: syntax.Event) -> _Pattern:
         return _pattern(event, resolver)
 
-    key = rule.name if index == 0 else f"{rule.name}/{index}"
+    key = f"{program.policy.name.text}/{rule.name}" + (f"/{index}" if index else "")
     match sequence:
         case syntax.Never(event):
             return _never(key, rule, pattern(event))
@@ -246,7 +240,7 @@ def _response(key: str, rule: RuleProgram, within_s: float, after: _Pattern, exp
     def breaks(deadline: Any, happening: Happening) -> str | None:
         return overdue(deadline, happening.at_s)
 
-    return _Monitor(key, rule, (after, expected), breaks, next_, overdue, at_end)
+    return _Monitor(key, rule, (after, expected), breaks, next_, overdue, at_end, told=lambda deadline: None)
 
 
 def _by_end(key: str, rule: RuleProgram, expected: _Pattern) -> _Monitor:
@@ -260,6 +254,7 @@ def _by_end(key: str, rule: RuleProgram, expected: _Pattern) -> _Monitor:
         lambda seen, happening: None,
         lambda seen, happening: bool(seen) or expected.fits(happening),
         at_end=at_end,
+        told=lambda seen: True,
     )
 
 

@@ -48,6 +48,12 @@ class Finding:
     suggestions: tuple[Suggestion, ...] = ()
     handling: Handling | None = None
 
+    @property
+    def channel(self) -> str | None:
+        """The channel that is told, where nothing else is done about it."""
+        actions = self.handling.actions if self.handling is not None else ()
+        return next((one.channel.text for one in actions if isinstance(one, syntax.Notify)), None)
+
 
 @attrs.frozen
 class RuleProgram:
@@ -132,9 +138,11 @@ class RuleProgram:
 class Program:
     """All rules of a policy."""
 
+    source: Source
     policy: syntax.Policy
     scope: Scope
     rules: tuple[RuleProgram, ...]
+    prefix: str = ""
     _quick: dict[tuple[str, str], Callable[[Mapping[str, Any]], bool]] = attrs.field(factory=dict, init=False)
 
     def judge(self, when: str, step: str, given: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -148,11 +156,18 @@ class Program:
         findings = (rule.judge(given) for rule in self.rules_at(when, step))
         return tuple(finding for finding in findings if finding is not None)
 
-    def judge_tool(self, step: str, tool: str, given: Mapping[str, Any]) -> tuple[Finding, ...]:
-        """Return what speaks against using a tool during a step."""
+    @property
+    def mode(self) -> str:
+        """The mode of what does not say its own."""
+        default = self.policy.of(syntax.DefaultMode)
+        return default[-1].mode if default else "blocking"
+
+    def judge_tool(self, step: str, tool: str | None, given: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Return what speaks against a call during a step: of a tool, or (None) of a model."""
         findings = []
         for rule in self.rules_at("during", step):
-            finding = rule.judge_tool(tool, given) or (rule.judge(given) if rule.condition.requires else None)
+            finding = rule.judge_tool(tool, given) if tool is not None else None
+            finding = finding or (rule.judge(given) if rule.condition.requires else None)
             if finding is not None:
                 findings.append(finding)
         return tuple(findings)
@@ -173,7 +188,8 @@ class Program:
 def program_of(source: Source, scope: Scope, prefix: str = "") -> Program:
     """Return the program of a policy that passed the checks; `prefix` goes before its names, when it is a pack's."""
     policy = scope.policy
-    return Program(policy, scope, tuple(_rule(source, scope, rule, prefix) for rule in policy.of(syntax.Rule)))
+    rules = tuple(_rule(source, scope, rule, prefix) for rule in policy.of(syntax.Rule))
+    return Program(source, policy, scope, rules, prefix)
 
 
 def loads(node: Resolved) -> Iterator[resolved.Load]:

@@ -14,12 +14,16 @@ __all__ = ["ActionSpec", "Registry", "SectionSpec"]
 
 @attrs.frozen
 class ActionSpec:
-    """An action by its full name: its parameters, whether a ladder may end with it, whether a replay may repeat it."""
+    """An action by its full name: its parameters, whether a ladder may end with it, whether a replay may repeat it.
+
+    `strategy` is who is asked what to do; by default the strategy of the action's own name.
+    """
 
     name: str
     parameters: Mapping[str, ValueType] = attrs.field(factory=dict, hash=False)
     terminal: bool = False
     replay_safe: bool = False
+    strategy: str = ""
 
 
 @attrs.frozen

@@ -113,11 +113,14 @@ def _data(declared: Iterable[syntax.Data]) -> dict[str, ValueType]:
     """Return the data types. One may use those before it; a type cannot contain itself."""
     known: dict[str, ValueType] = {}
     for data in declared:
-        fields = {
-            field.name.text: attrs.evolve(_type(field.type, known), optional=field.optional) for field in data.fields
-        }
+        fields = {field.name.text: _field(field, known) for field in data.fields}
         known[data.name.text] = types.record(fields, data.name.text)
     return known
+
+
+def _field(field: syntax.Field, known: Mapping[str, ValueType]) -> ValueType:
+    bound = (field.bound.operator, field.bound.value.value) if field.bound is not None else None
+    return attrs.evolve(_type(field.type, known), optional=field.optional, bound=bound)
 
 
 def _type(written: syntax.Type, known: Mapping[str, ValueType]) -> ValueType:

@@ -7,12 +7,14 @@ from typing import Any
 
 import attrs
 
+from omium_core.interfaces.policy import Happening, Memory
 from omium_policy import syntax
 from omium_policy.checking.report import Placed
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.evaluator import evaluate
+from omium_policy.giving import stored
 from omium_policy.ladders import alike, strictest
-from omium_policy.monitors import Happening, Monitors, State, monitors_of
+from omium_policy.monitors import Monitors, monitors_of
 from omium_policy.program import Finding, Program, RuleProgram
 from omium_policy.readers import CannotTell
 from omium_policy.resolving import Resolver
@@ -95,7 +97,7 @@ class _Run:
     def _stored(self, path: syntax.Path, value: syntax.Expression) -> Any:
         """Return a value as data has it: a ratio of 6.9% is 0.069."""
         resolver = self._resolver()
-        return _unread(evaluate(resolver.resolve(value), {}), resolver.type_of(path))
+        return stored(evaluate(resolver.resolve(value), {}), resolver.type_of(path))
 
     def _case(self, statement: Placed, given: Mapping[str, Any], verdict: str) -> None:
         rule = self._rule()
@@ -114,14 +116,14 @@ class _Run:
     def _answer(self, step: str, value: syntax.Expression) -> None:
         """Judge what the scripted agent gives; it gives the same each time, so its rules break each time."""
         io = self.program.scope.steps.get(step, StepIO())
-        output = _unread(evaluate(self._resolver().resolve(value), {}), io.gives)
+        output = stored(evaluate(self._resolver().resolve(value), {}), io.gives)
         self.given = {**self.given, "output": output}
         self.findings.extend(self.program.judge("before", step, self.given))
         self.findings.extend(self.program.judge("after", step, self.given))
 
     def _trace(self, events: tuple[syntax.Event, ...]) -> None:
         """Let events happen one after the other; one that a rule refuses does not happen."""
-        state: State = {}
+        state: Memory = {}
         during: str | None = None
         for index, event in enumerate(events):
             happening = _happening(event, float(index), self.given)
@@ -188,16 +190,6 @@ def _put(into: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         into[name] = dict(inner) if isinstance(inner, dict) else {}
         into = into[name]
     into[path[-1]] = value
-
-
-def _unread(value: Any, kind: ValueType) -> Any:
-    if kind.kind == "ratio":
-        return value / 100
-    if isinstance(value, dict) and kind.fields is not None:
-        return {name: _unread(one, kind.fields.get(name, ANYTHING)) for name, one in value.items()}
-    if isinstance(value, list) and kind.of is not None:
-        return [_unread(one, kind.of) for one in value]
-    return value
 
 
 def _happening(event: syntax.Event, at_s: float, given: Mapping[str, Any]) -> Happening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -32,7 +33,10 @@ __all__ = [
 
 @attrs.frozen
 class ValueType:
-    """What a value is. `anything` is a type that is not known: nothing about it is refused at load."""
+    """What a value is. `anything` is a type that is not known: nothing about it is refused at load.
+
+    `bound` is an operator and what a field's value is compared with, such as `>= 0`.
+    """
 
     kind: str
     currency: str | None = None
@@ -42,6 +46,7 @@ class ValueType:
     limit: int | None = None
     optional: bool = False
     name: str | None = None
+    bound: tuple[str, Any] | None = attrs.field(default=None, eq=False)
 
     def __str__(self) -> str:
         """The type as a reader says it."""
@@ -55,6 +60,13 @@ class ValueType:
             case "record":
                 return f"a record `{self.name}`" if self.name else "a record"
         return _IN_WORDS[self.kind]
+
+    def at(self, path: tuple[str, ...]) -> ValueType:
+        """Return the type of what stands at a path below it."""
+        kind = self
+        for name in path:
+            kind = (kind.fields or {}).get(name, ANYTHING)
+        return kind
 
 
 _IN_WORDS = {

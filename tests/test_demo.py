@@ -19,18 +19,19 @@ import omium.demo
 
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 OMIUM = [sys.executable, "-c", "from omium.cli import main; main()"]
-SOURCE = Path(omium.demo.__file__).with_name("onboarding.py").read_text(encoding="utf-8")
-RULE = 1 + next(number for number, line in enumerate(SOURCE.splitlines()) if "require(2.5 <=" in line)
+PATH = Path(omium.demo.__file__).with_name("onboarding.omp")
+POLICY = PATH.read_text(encoding="utf-8")
+RULE = 1 + next(number for number, line in enumerate(POLICY.splitlines()) if "rule apr_in_band" in line)
 
 ONCE = rf"""
 loan-onboarding  exe_[0-9A-Z]+
 ├── ✔ kyc +KycAgent +◆ ckpt
 ├── ✔ credit +CreditAgent +◆ ckpt
-├── ✘ offer +OfferAgent +APR 0% is outside our licensed band of 2\.5% to 8\.5%\. +onboarding\.py:{RULE}
-├── ↩ rollback to credit.*
+├── ✘ offer +OfferAgent +APR 0% is outside our licensed band of 2\.5% to 8\.5%\. +onboarding\.omp:{RULE}
 ├── ✔ offer +attempt 2, told what was wrong +◆ ckpt
+├── ✔ handoff +offer -> email agreed by 2 of 3
 └── ✔ email +EmailAgent +(send_email )?sent once +◆ ckpt
-Recovered in [^:]+: 1 violation, 1 rollback, 1 step redone, 2 reused, 0 effects repeated
+Recovered in [^:]+: 1 violation, 1 step redone, 2 reused, 0 effects repeated
 """.strip()
 
 # A program that connects to, or asks for, anything but this machine ends at once, with a status of its own.
@@ -78,7 +79,7 @@ def test_story_of_a_model_that_learns(tmp_path: Path) -> None:
 
     assert re.fullmatch(ONCE, demo.stdout.strip()), demo.stdout
     assert demo.returncode == 0
-    assert emails(tmp_path) == ["$15,000 at 4.5% a year. A fair rate for a medium risk."]
+    assert emails(tmp_path) == ["$15,000 at 4.5% a year, $675 in the first. A fair rate for a medium risk."]
     (line,) = demo.stderr.splitlines()
     shown = typed(tmp_path, line)
     assert shown.returncode == 0
@@ -92,7 +93,9 @@ def test_story_that_needs_a_person(tmp_path: Path, answer: str) -> None:
 
     assert demo.returncode == 4
     assert demo.stdout.count("APR 0% is outside our licensed band of 2.5% to 8.5%.") >= 2
-    assert re.search(r"^Paused[^:]*: 2 violations, 1 rollback, 1 step redone", demo.stdout, re.MULTILINE)
+    assert demo.stdout.count("↩ rollback to credit") == 1
+    assert re.search(r"^Paused[^:]*: 5 violations, 1 rollback, 1 step redone", demo.stdout, re.MULTILINE)
+    assert re.search(r"set offer\.output\.apr to 2\.5 .*no history yet", demo.stdout)
     assert not (tmp_path / ".omium" / "demo-outbox.db").exists()
     _, *answers, after = demo.stderr.splitlines()
     (chosen,) = [line for line in answers if f" {answer} " in line]
@@ -126,12 +129,12 @@ def test_json_is_one_object(tmp_path: Path, fail: str, status: str) -> None:
     assert told["exit_status"] == demo.returncode == (0 if status == "completed" else 4)
     assert (told["workflow"], told["status"]) == ("loan-onboarding", status)
     assert told["execution"].startswith(told["short"])
-    assert told["counts"]["rollbacks"] == 1
-    assert next(node["where"] for node in told["nodes"] if node["where"]) == f"onboarding.py:{RULE}"
+    assert told["counts"]["rollbacks"] == (0 if status == "completed" else 1)
+    assert next(node["where"] for node in told["nodes"] if node["where"]) == f"onboarding.omp:{RULE}"
 
 
 def test_refused_offer_is_a_hallucination(tmp_path: Path) -> None:
-    """The rule is broken by what a model said, so the failure's kind is `hallucination`, which `@rollback_on` takes."""
+    """The rule is broken by what a model said, so the failure is a `hallucination`; the policy's ladder takes it."""
     run(tmp_path, "demo")
     with closing(sqlite3.connect(tmp_path / ".omium" / "omium.db")) as connection:
         rows = connection.execute("SELECT headers FROM append ORDER BY id").fetchall()
@@ -140,8 +143,10 @@ def test_refused_offer_is_a_hallucination(tmp_path: Path) -> None:
     (failed,) = [one for one in events if one["type"] == "StepFailed"]
     (decided,) = [one for one in events if one["type"] == "RecoveryDecided"]
     assert failed["kind"] == "hallucination"
-    assert failed["where"] == f"onboarding.py:{RULE}"
-    assert (decided["source"], decided["target"]) == ("@rollback_on", "credit")
+    assert failed["where"] == f"onboarding.omp:{RULE}"
+    assert (decided["source"], decided["strategy"]) == ("repair_offer", "retry")
+    (started,) = [one for one in events if one["type"] == "ExecutionStarted" and one["workflow"] == "loan-onboarding"]
+    assert (started["policy_name"], started["policy"]) == ("fintech.onboarding", omium.load_policy(PATH).hash)
 
 
 def test_plain_terminal_gets_plain_text(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from omium.cli.story import Counts
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, DONE
+from omium_core.model.failure import BLOCKING
 
 __all__ = ["Counting", "plural", "seconds_text", "sentence"]
 
@@ -49,9 +50,10 @@ class Counting:
         match event:
             case e.StepStarted():
                 self.begun[event.step] += 1
-            case e.PolicyViolated():
+            case e.PolicyViolated() if event.mode == BLOCKING:
                 self.totals["violations"] += 1
-                self.broken.add(event.step)
+                if not event.skipped:
+                    self.broken.add(event.step)
             case e.StepFailed():
                 self._step_failed(event)
             case e.StepCompleted():

@@ -54,7 +54,7 @@ def demo(output: Output, fail: str, framework: str) -> int:
     from omium.runtime import runtime_for
 
     model = script.STUBBORN if fail == "hard" else script.CARELESS
-    execution = onboard.start(Application("A. Rao", "rao@example.com", 72_000, model))
+    execution = onboard.start(Application("A. Rao", "rao@example.com", 72_000, model=model))
     story = build_story(runtime_for().store, execution.id)
     status = _STATUS.get(story.status, FAILED)
     if output.as_json:

@@ -112,4 +112,4 @@ def _checkpoint(node: Node, details: bool, ascii_only: bool) -> list[tuple[str, 
 
 
 def _in_columns(node: Node) -> bool:
-    return node.kind in ("step", "block", "transaction", "effect", "rule", "choice")
+    return node.kind in ("step", "block", "transaction", "handoff", "effect", "vote", "rule", "choice")

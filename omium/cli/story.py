@@ -29,6 +29,8 @@ Kind: TypeAlias = Literal[
     "halt",
     "fork",
     "plugin",
+    "handoff",
+    "vote",
 ]
 Mark: TypeAlias = Literal[
     "ok", "failed", "open", "skipped", "back", "undone", "unsure", "paused", "resumed", "halted", "note"

@@ -11,10 +11,12 @@ from omium.cli.counting import Counting, sentence
 from omium.cli.drafting import Board, Draft
 from omium.cli.effects import EffectTelling, loose
 from omium.cli.fixing import FixTelling, diagnosis
-from omium.cli.story import Kind, Story
+from omium.cli.handing import HandoffTelling
+from omium.cli.story import Kind, Mark, Story
 from omium.cli.wording import decision_texts, review_texts, said, value_text
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
+from omium_core.model.failure import BLOCKING
 
 __all__ = ["tell"]
 
@@ -45,6 +47,8 @@ class _Teller:
     counting: Counting = attrs.field(init=False)
     effects: EffectTelling = attrs.field(init=False)
     fixes: FixTelling = attrs.field(init=False)
+    handoffs: HandoffTelling = attrs.field(init=False)
+    scopes: dict[str, str] = attrs.field(factory=dict)
     lanes: dict[str, dict[str, int]] = attrs.field(factory=dict)
     reviews: dict[str, Draft] = attrs.field(factory=dict)
     rollback: Draft | None = None
@@ -54,6 +58,7 @@ class _Teller:
         self.counting = Counting(self.state)
         self.effects = EffectTelling(self.state, self.board)
         self.fixes = FixTelling(self.board)
+        self.handoffs = HandoffTelling(self.board)
 
     def story(self, short: str) -> Story:
         state, counts = self.state, self.counting.counts()
@@ -77,7 +82,11 @@ class _Teller:
     def take(self, event: e.Event) -> None:
         """Add what an event says."""
         match event:
-            case e.StepStarted() | e.StepCompleted() | e.StepFailed() | e.PolicyViolated() | e.CheckpointCommitted():
+            case e.PolicyViolated():
+                self._violated(event)
+            case e.HandoffProposed() | e.VoteCast() | e.HandoffCommitted() | e.HandoffRejected():
+                self.handoffs.take(event, self.scopes.get(event.step, ""))
+            case e.StepStarted() | e.StepCompleted() | e.StepFailed() | e.CheckpointCommitted():
                 self._step(event)
             case e.RecoveryDecided():
                 label, texts = decision_texts(event)
@@ -129,7 +138,7 @@ class _Teller:
         if isinstance(event, e.StepStarted):
             self._started(event)
             return
-        assert isinstance(event, e.StepCompleted | e.StepFailed | e.PolicyViolated | e.CheckpointCommitted)
+        assert isinstance(event, e.StepCompleted | e.StepFailed | e.CheckpointCommitted)
         draft = self.board.steps.get(event.step)
         if draft is None:
             return
@@ -141,8 +150,6 @@ class _Teller:
                 self._completed(draft, event)
             case e.StepFailed():
                 self._failed(draft, event)
-            case e.PolicyViolated():
-                self._violated(draft, event)
 
     def _started(self, event: e.StepStarted) -> None:
         kind: Kind = "step"
@@ -161,6 +168,7 @@ class _Teller:
         draft.agent = event.agent if not texts else None
         self.board.under(event.scope).append(draft)
         self.board.steps[event.step] = draft
+        self.scopes[event.step] = event.scope
 
     def _lane(self, event: e.StepStarted) -> list[str]:
         """Say which lane a step is in, where there is more than the scope's own: by its name, else by a number."""
@@ -187,7 +195,7 @@ class _Teller:
         message = str(body.get("message", ""))
         draft.mark, draft.where = "failed", event.where
         draft.texts.append(message if body.get("violations") else f"{event.kind}: {message}")
-        rules = [one for one in draft.children if one.kind == "rule"]
+        rules = [one for one in draft.children if one.kind == "rule" and one.mark == "failed"]
         if len(rules) == 1 and rules[0].texts[0] == message:
             # The line itself says it already.
             del rules[0].texts[0]
@@ -198,14 +206,23 @@ class _Teller:
             draft.children.append(Draft("rule", "note", "outcome", [refused], detail=True, at=event.at))
         draft.children += diagnosis(body, event.at)
 
-    def _violated(self, draft: Draft, event: e.PolicyViolated) -> None:
+    def _violated(self, event: e.PolicyViolated) -> None:
         body = self.board.facts(event)
         texts = [str(body.get("message", ""))]
         if body.get("values"):
             texts.append(value_text(body["values"]))
+        if body.get("cite"):
+            texts.append(str(body["cite"]))
+        if event.skipped:
+            texts.append(f"{event.effect} was left out")
         # An assertion has no name of its own, only its place.
         label = "condition" if event.rule == event.where else f"rule {event.rule}"
-        draft.children.append(Draft("rule", "failed", label, texts, where=event.where, detail=True, at=event.at))
+        blocks = event.mode == BLOCKING
+        label = label if blocks else f"{label} ({event.mode})"
+        mark: Mark = "failed" if blocks and not event.skipped else "skipped" if event.skipped else "note"
+        detail = event.step in self.board.steps and not event.skipped
+        draft = Draft("rule", mark, label, texts, where=event.where, detail=detail, at=event.at)
+        self.board.under(event.step).append(draft)
 
     def _undoing(self, event: e.Event) -> None:
         match event:

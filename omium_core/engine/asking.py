@@ -25,12 +25,13 @@ def leads_to_a_question(machine: Machine, path: str, ladder: Ladder | None) -> b
 
 
 def suggestions(
-    machine: Machine, path: str, failure: Failure, ladder: Ladder | None
+    machine: Machine, inner: Scope, failure: Failure, ladder: Ladder | None
 ) -> Protocol[tuple[Suggestion, ...]]:
     """Return what could be done about a failure that is on record."""
-    recorded = machine.state.steps[path].failure
+    recorded = machine.state.steps[inner.path].failure
     fingerprint = recorded.fingerprint if recorded is not None else ""
-    made: tuple[Suggestion, ...] = yield Suggest(path, failure, fingerprint, fallbacks(machine, path, ladder))
+    others = fallbacks(machine, inner.path, ladder)
+    made: tuple[Suggestion, ...] = yield Suggest(inner, failure, fingerprint, others)
     return made
 
 
@@ -94,7 +95,7 @@ def ask_again(
 
     `failure` is why the last answer did not help, `refused` the failure that is still to be put right.
     """
-    made = yield from suggestions(machine, inner.path, refused, None)
+    made = yield from suggestions(machine, inner, refused, None)
     question = ask(machine, inner, failure, made, before.role, before.deadline)
     stop = machine.stop(Stop("pause", failure.message, step=inner.path, review=question.review))
     yield DURABLE

@@ -56,7 +56,7 @@ class EffectCall:
 class Outcome:
     """How an attempt or an effect ended: a value with its stored form, or a failure with the exception behind it.
 
-    `definite` says of a failed effect that it certainly did not happen.
+    `definite` says of a failed effect that it certainly did not happen, `usage` what it used up, by meter.
     """
 
     value: Any = None
@@ -65,3 +65,4 @@ class Outcome:
     error: BaseException | None = None
     definite: bool = False
     attributes: Body | None = None
+    usage: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ import attrs
 
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.scope import Scope
+from omium_core.interfaces.policy import Handoff
 from omium_core.interfaces.recovery import Case
 from omium_core.model.effect import EffectRecord
 from omium_core.model.failure import Failure
@@ -31,10 +32,12 @@ __all__ = [
     "Jitter",
     "NotifyChannel",
     "Perform",
+    "Poll",
     "Quiesce",
     "Recall",
     "Resend",
     "Restore",
+    "Screen",
     "Sleep",
     "Stopped",
     "Suggest",
@@ -110,6 +113,25 @@ class Validate:
     scope: Scope
 
 
+@attrs.frozen(eq=False)
+class Screen:
+    """Ask the policy about a step or a call that is about to begin; give the violations. `slot` is the call's."""
+
+    call: StepCall | EffectCall
+    scope: Scope
+    slot: str = ""
+
+
+@attrs.frozen(eq=False)
+class Poll:
+    """Ask the voters of a handoff about an outcome; give a `Ballot`."""
+
+    handoff: Handoff
+    call: StepCall
+    outcome: Outcome
+    scope: Scope
+
+
 @attrs.frozen
 class Correct:
     """Set values at paths of a refused outcome; give an `Outcome`."""
@@ -145,7 +167,7 @@ class Diagnosed:
 class Suggest:
     """Give the `Suggestion`s for a failure that is on record, the one that is most likely to work first."""
 
-    step: str
+    scope: Scope
     failure: Failure
     fingerprint: str
     fallbacks: tuple[str, ...]
@@ -255,6 +277,8 @@ Command: TypeAlias = (
     | Check
     | Undo
     | Validate
+    | Screen
+    | Poll
     | Correct
     | Fetch
     | Restore

@@ -42,9 +42,9 @@ def look(machine: Machine) -> Protocol[None]:
 
 
 def given_up(review: Review) -> bool:
-    """Say whether a person answered that an execution whose runners kept dying shall not go on."""
+    """Say whether a person answered, to a question outside of any step, that the execution shall not go on."""
     asked, answer = review.request, review.answer
-    return asked.kind == CRASHED and not asked.step and answer is not None and answer.action == "reject"
+    return not asked.step and asked.effect is None and answer is not None and answer.action == "reject"
 
 
 def _sentence(state: ExecutionState, where: str) -> str:

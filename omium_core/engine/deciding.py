@@ -14,6 +14,7 @@ from omium_core.model.failure import Failure
 from omium_core.model.fix import Suggestion
 from omium_core.recovery.ladders import (
     Apply,
+    AtMost,
     Compensate,
     Fallback,
     Halt,
@@ -34,9 +35,9 @@ PASSING = ("notify", "compensate")
 UNATTENDED = Ladder(Recovery(Halt()), "a blocking rule without a ladder")
 
 
-def ladder_for(ladders: tuple[Ladder, ...], kind: str, error: BaseException | None) -> Ladder | None:
+def ladder_for(ladders: tuple[Ladder, ...], failure: Failure, error: BaseException | None) -> Ladder | None:
     """Return the first ladder that takes the failure; they come in order of precedence."""
-    return next((one for one in ladders if one.takes(kind, error)), None)
+    return next((one for one in ladders if one.takes(failure.kind, error, failure.violations)), None)
 
 
 def ladder_named(ladders: tuple[Ladder, ...], source: str) -> Ladder | None:
@@ -62,8 +63,12 @@ def decide(
     step = machine.state.steps[inner.path]
     beyond = -1
     for _ in range(ladder.decisions_max + 1):
-        index = None if _too_many(machine, ladder) else ladder.next_rung(step.used, beyond)
-        rung: Rung = Halt() if index is None else ladder.recovery.rungs[index]
+        limit = ladder.recovery.at_most
+        too_many = limit is not None and _too_many(machine, limit)
+        index = None if too_many else ladder.next_rung(step.used, beyond)
+        rung: Rung = ladder.recovery.rungs[index] if index is not None else Halt()
+        if limit is not None and too_many and not step.used.get((ladder.source, -1)):
+            rung = limit.otherwise
         why: dict[str, str] = {}
         if isinstance(rung, Apply):
             assert index is not None
@@ -74,7 +79,7 @@ def decide(
                 continue
             rung, why = answer
         if isinstance(rung, Pause) and suggested is None:
-            suggested = yield from asking.suggestions(machine, inner.path, failure, ladder)
+            suggested = yield from asking.suggestions(machine, inner, failure, ladder)
         event = yield from _decision(machine, inner, ladder, rung, index, failure, why)
         match rung:
             case Pause():
@@ -102,15 +107,19 @@ def decide(
             case Notify(channel):
                 yield DURABLE
                 yield NotifyChannel(channel, f"{machine.state.workflow}: {inner.path}", failure.message, event.seq)
-            case Compensate():
+            case Compensate(names):
                 yield DURABLE
-                yield from undo_failed(machine, inner.path)
+                yield from undo_failed(machine, inner.path, names)
     raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
 
 
-def undo_failed(machine: Machine, path: str) -> Protocol[None]:
-    """Undo what the failed attempts of a step have done, but for what another step has claimed since."""
+def undo_failed(machine: Machine, path: str, names: tuple[str, ...] = ()) -> Protocol[None]:
+    """Undo what the failed attempts of a step have done, but for what another step has claimed since.
+
+    With `names` only effects of these names are undone.
+    """
     done = [one for one in machine.state.of_step(path) if one.state == DONE and one.kind == COMPENSABLE]
+    done = [one for one in done if not names or one.name in names]
     yield from undoing.compensate(machine, [one for one in done if not one.claims], inside=path)
 
 
@@ -140,6 +149,8 @@ def _decision(
         if rung.backoff is not None and index is not None:
             used = machine.state.steps[inner.path].used.get((ladder.source, index), 0)
             delay_s = rung.backoff.wait_s(used + 1, (yield Jitter()) if rung.backoff.jitter else 1.0)
+    elif isinstance(rung, Compensate) and rung.effects:
+        values["effects"] = list(rung.effects)
     elif isinstance(rung, Rollback):
         target = rung.to
     elif isinstance(rung, Fallback):
@@ -172,9 +183,6 @@ def _roll_back(
     )
 
 
-def _too_many(machine: Machine, ladder: Ladder) -> bool:
-    limit = ladder.recovery.at_most
-    if limit is None:
-        return False
+def _too_many(machine: Machine, limit: AtMost) -> bool:
     since = machine.now - limit.window_s
     return sum(at >= since for at in machine.state.decided) >= limit.recoveries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omium_core.engine import circuits, undoing
+from omium_core.engine import circuits, guarding, undoing
 from omium_core.engine.calls import EffectCall, Outcome
 from omium_core.engine.commands import DURABLE, SOON, Fetch, Perform, Restore, Sleep
 from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol, Stop
@@ -81,12 +81,13 @@ def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall)
 
 def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome: Outcome, *, topic: str = "") -> None:
     """Make the event for how an effect ended; `topic` is that of its circuit."""
-    facts = {
+    facts: dict[str, Any] = {
         "effect": record.id,
         "name": record.name,
         "step": scope.path,
         "attempt": scope.attempt,
         "kind": record.kind,
+        "usage": outcome.usage,
     }
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=record.slot, **facts)
@@ -105,7 +106,10 @@ def _act(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoco
     failed = machine.state.failures.get((scope.path, scope.attempt, slot))
     if failed is not None:
         yield from _raise_recorded(scope, failed)
-    record = yield from claim_or_intend(machine, scope, slot, call)
+    try:
+        record = yield from claim_or_intend(machine, scope, slot, call)
+    except guarding.Skipped:
+        return None
     if record.state == DONE:
         return (yield from value_of(machine, record))
     try:
@@ -133,10 +137,16 @@ def _read(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoc
             answer = yield Fetch(execution, seq)
             return answer["value"]
         yield from _raise_recorded(scope, (execution, seq))
+    if machine.watch is not None:
+        try:
+            yield from guarding.before_effect(machine, scope, slot, call)
+        except guarding.Skipped:
+            return None
     if call.breaker is not None:
         yield from circuits.admit(machine, scope, slot, call)
     outcome: Outcome = yield Perform(call, "")
-    facts = {"effect": "", "name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
+    facts: dict[str, Any] = {"name": call.name, "step": scope.path, "attempt": scope.attempt, "kind": READ}
+    facts |= {"effect": "", "usage": outcome.usage}
     if outcome.failure is None:
         machine.event(e.EffectDone, outcome.body, slot=slot, arguments=call.arguments, model=call.model, **facts)
     else:
@@ -231,6 +241,8 @@ def _intend(
     machine: Machine, scope: Scope, slot: str, call: EffectCall, again: EffectRecord | None = None
 ) -> Protocol[EffectRecord]:
     """Make the effect's next incarnation, or send one again under its own key; its intent is durable afterwards."""
+    if machine.watch is not None and again is None:
+        yield from guarding.before_effect(machine, scope, slot, call)
     if call.breaker is not None:
         yield from circuits.admit(machine, scope, slot, call)
     state = machine.state

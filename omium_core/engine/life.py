@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
-from omium_core.engine import crashing, places, rollback, undoing
+from omium_core.engine import crashing, guarding, places, rollback, undoing
 from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Attempt, Fetch, FindStop, Quiesce, Stopped, Tell
 from omium_core.engine.committing import commit_checkpoint
@@ -38,7 +38,11 @@ class End:
 def begin(machine: Machine, execution: str, workflow: str, arguments: str, body: Body, runner: str) -> Protocol[None]:
     """Make the start of an execution durable BEFORE its code runs: of two that start under one id, one goes on."""
     machine.raise_epoch()
-    machine.event(e.ExecutionStarted, body, execution=execution, workflow=workflow, arguments=arguments, runner=runner)
+    pinned = {}
+    if machine.watch is not None:
+        pinned = {"policy": machine.watch.policy.hash, "policy_name": machine.watch.policy.name}
+    facts = {"execution": execution, "workflow": workflow, "arguments": arguments, "runner": runner}
+    machine.event(e.ExecutionStarted, body, **facts, **pinned)
     commit_checkpoint(machine, "", START, None)
     yield DURABLE
 
@@ -67,7 +71,7 @@ def _reopened(machine: Machine, runner: str) -> Protocol[End | None]:
     machine.event(e.ExecutionResumed, runner=runner)
     yield DURABLE
     if state.review is not None and answer is not None and crashing.given_up(state.review):
-        return (yield from _halt(machine, Stop("halt", f"given up by {answer.by} after crashes")))
+        return (yield from _halt(machine, Stop("halt", f"given up by {answer.by} ({state.review.request.kind})")))
     yield from crashing.look(machine)
     if state.rollback is not None:
         yield from rollback.finish(machine)
@@ -91,7 +95,7 @@ def _due(machine: Machine, decision: e.RecoveryDecided) -> Protocol[None]:
 def live(machine: Machine, call: StepCall) -> Protocol[End]:
     """Go through the workflow's body, again after each rollback, until the execution ends or waits."""
     while True:
-        root = enter(machine, call.ladders)
+        root = enter(machine, call.ladders, call)
         try:
             outcome: Outcome = yield Attempt(call, root)
         except Interrupt:
@@ -101,12 +105,12 @@ def live(machine: Machine, call: StepCall) -> Protocol[End]:
             return end
 
 
-def enter(machine: Machine, ladders: tuple[Ladder, ...] = ()) -> Scope:
+def enter(machine: Machine, ladders: tuple[Ladder, ...] = (), call: StepCall | None = None) -> Scope:
     """Return the scope of the workflow's body for one more stay in it."""
     machine.entry += 1
     machine.stopping = None
     machine.flying.clear()
-    return Scope("", 1, machine.entry, ladders=ladders)
+    return Scope("", 1, machine.entry, call=call, ladders=ladders)
 
 
 def leave(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
@@ -116,6 +120,7 @@ def leave(machine: Machine, root: Scope, outcome: Outcome) -> Protocol[End]:
     if machine.stopping is None and outcome.failure is None:
         try:
             yield from places.unasked(machine, root)
+            yield from guarding.at_end(machine, root)
             return (yield from _complete(machine, root, outcome))
         except Interrupt:
             pass

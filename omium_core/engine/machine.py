@@ -15,6 +15,7 @@ import attrs
 from omium_core.engine.commands import DURABLE, Command, Quiesce
 from omium_core.engine.scope import Scope
 from omium_core.engine.state import ExecutionState
+from omium_core.engine.watch import Watch
 from omium_core.errors import OmiumError
 from omium_core.model import events as e
 from omium_core.model.body import Body
@@ -67,6 +68,7 @@ class Machine:
     `seal` gives a value's stored form; it computes, it does no I/O. The driver sets `now` before it goes on with a
     protocol, so the engine never reads a clock. `flying` are the effects that are being performed in this process,
     `trials` those that are tried after their circuit was open.
+    `watch` is what the execution's policy remembers, where it has one.
     `loops_max` is how often a step may repeat itself, `crashes_max` how often runners may die without a checkpoint, and
     `standing` are the fixes that reach a step, by its place, in every execution of the workflow.
     """
@@ -78,6 +80,7 @@ class Machine:
     loops_max: int | None = LOOPS_MAX
     crashes_max: int | None = CRASHES_MAX
     standing: Mapping[str, tuple[Fix, ...]] = attrs.field(factory=dict)
+    watch: Watch | None = None
     made: list[e.Event] = attrs.field(factory=list)
     stopping: Stop | None = None
     flying: set[str] = attrs.field(factory=set)
@@ -96,6 +99,8 @@ class Machine:
             fields["body"], fields["digest"], fields["size"] = body, body.digest, len(body.data)
         event = kind(**fields)
         state.apply(event)
+        if self.watch is not None:
+            self.watch.take(state, event)
         self.made.append(event)
         return event
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import attrs
 
+from omium_core.engine.calls import StepCall
 from omium_core.model.failure import Failure
 from omium_core.recovery.ladders import Ladder
 
@@ -31,15 +32,16 @@ class Scope:
     """The body of one attempt, or of a `block` in it, as it runs in this process.
 
     `asked` are the effects that it asked for, `touched` the steps; what the journal has beyond them belongs to an
-    attempt that did not survive. `ladders` are the step's own. `aborted` is a failure that user code must not swallow.
-    `busy` counts the calls in it and below it that are the engine's at the moment, and not user code's; once it is
-    `over`, lanes that were left behind can begin nothing more.
+    attempt that did not survive. `call` is the step's, `ladders` are those that it comes with. `aborted` is a failure
+    that user code must not swallow. `busy` counts the calls in it and below it that are the engine's at the moment, and
+    not user code's; once it is `over`, lanes that were left behind can begin nothing more.
     """
 
     path: str
     attempt: int
     entry: int
     parent: Scope | None = None
+    call: StepCall | None = None
     main: Lane = attrs.field(factory=lambda: Lane(MAIN))
     labels: dict[str, int] = attrs.field(factory=dict)
     asked: set[str] = attrs.field(factory=set)

@@ -69,6 +69,9 @@ class ExecutionState:
     arguments_execution: str = ""
     arguments_seq: int = 0
     result_seq: int = 0
+    # The policy that it pinned when it started.
+    policy: str = ""
+    policy_name: str = ""
     # Who stopped it from outside of its runner, while it stands stopped.
     stopped_by: str = ""
     _requests: dict[tuple[str, str], dict[str, None]] = attrs.field(factory=dict)
@@ -92,6 +95,7 @@ class ExecutionState:
             case e.ExecutionStarted():
                 self.id, self.workflow, self.started = event.execution, event.workflow, event.at
                 self.runner, self.arguments_execution, self.arguments_seq = event.runner, event.execution, event.seq
+                self.policy, self.policy_name = event.policy, event.policy_name
             case e.Forked():
                 self._fork(event)
             case e.StepFailed():
@@ -142,6 +146,8 @@ class ExecutionState:
             case e.PolicyViolated() | e.CompensationFailed() | e.PluginFailed() | e.Pruned() | e.ChannelTold():
                 pass
             case e.CircuitChanged() | e.FixApplied() | e.FixRevoked():
+                pass
+            case e.HandoffProposed() | e.VoteCast() | e.HandoffCommitted() | e.HandoffRejected():
                 pass
             case e.PolicyActivated() | e.PolicyOverridden():
                 pass

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from omium_core.engine import asking, deciding, effects, fixing, loops, places, undoing
+from omium_core.engine import asking, deciding, effects, fixing, guarding, handing, loops, places, undoing
 from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Attempt, Correct, Diagnose, Diagnosed, Fetch, Restore, Validate
 from omium_core.engine.committing import commit
@@ -16,7 +16,7 @@ from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord
-from omium_core.model.failure import Failure, Violation
+from omium_core.model.failure import ADVISORY, MONITORING, Failure, Violation
 from omium_core.model.fix import ADVICE, Fix
 from omium_core.model.immutable import immutable
 from omium_core.recovery.ladders import Halt, Ladder, Pause, Recovery
@@ -118,16 +118,24 @@ def _first_turn(machine: Machine, path: str, call: StepCall, known: bool) -> Pro
 def _attempt(
     machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn
 ) -> Protocol[tuple[Scope, Outcome]]:
-    inner = Scope(path, turn.attempt, machine.entry, scope, ladders=call.ladders)
+    inner = Scope(path, turn.attempt, machine.entry, scope, call, ladders=call.ladders)
     attributes = (yield from _attributes(machine, call.agent)) if call.attributes and call.agent is not None else None
     fixes = turn.fixes
+    advised: tuple[Violation, ...] = ()
     if not turn.resumed:
         if machine.standing:
             fixes += fixing.standing(machine, path, fixes)
-        _start(machine, scope, lane, path, call, turn)
+        if machine.watch is not None:
+            advised = yield from guarding.before_step(machine, inner, call)
+        refusing = any(one.blocks for one in advised)
+        _start(machine, scope, lane, path, call, turn, refused=refusing)
         for one in fixes:
             fixing.apply(machine, path, turn.attempt, one)
         pass_over(machine, scope, lane, path)
+        if refusing:
+            return inner, Outcome(failure=guarding.refusal(advised))
+        if advised:
+            yield from guarding.note(machine, inner, advised)
         if turn.attempt == 1 and machine.loops_max is not None and lane.steps[call.name] > machine.loops_max:
             looping = loops.looping(machine, path, call)
             if looping is not None:
@@ -140,6 +148,7 @@ def _attempt(
         if answered is not None:
             return inner, answered
     told = (yield from _violations(machine, turn.told)) if turn.told else ()
+    told += tuple(one.as_data() for one in advised if one.mode == ADVISORY)
     advice = tuple(one.change for one in fixes if one.kind in ADVICE)
     scope.count(-1)
     try:
@@ -156,13 +165,16 @@ def _attempt(
             yield from places.unasked(machine, inner)
         # A rule that is broken after a model call was broken by the model: its kind is `hallucination`.
         if call.validated:
-            outcome = yield from _validated(call, inner, outcome, "hallucination" if inner.models else "violation")
+            kind = "hallucination" if inner.models else "violation"
+            outcome = yield from _validated(machine, call, inner, outcome, kind)
     if call.effect is not None:
         yield from close_transaction(machine, inner, ran, failed=outcome.failure is not None)
     return inner, outcome
 
 
-def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn) -> None:
+def _start(
+    machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall, turn: _Turn, *, refused: bool
+) -> None:
     initial = call.attributes and call.agent is not None and call.agent not in machine.state.attributes
     machine.event(
         e.StepStarted,
@@ -179,6 +191,7 @@ def _start(machine: Machine, scope: Scope, lane: Lane, path: str, call: StepCall
         performer=turn.performer,
         told=turn.told,
         initial=initial,
+        refused=refused,
     )
 
 
@@ -199,26 +212,29 @@ def _attributes(machine: Machine, agent: str) -> Protocol[Any]:
 
 
 def _violations(machine: Machine, told: int) -> Protocol[tuple[dict[str, Any], ...]]:
+    """Return what an attempt is told of the last one; what is only watched is nothing to the agent."""
     evidence = yield Fetch(machine.state.id, told)
-    return tuple(evidence["violations"]) or ({"rule": evidence["kind"], "message": evidence["message"]},)
+    found = tuple(one for one in evidence["violations"] if one.get("mode") != MONITORING)
+    return found or ({"rule": evidence["kind"], "message": evidence["message"]},)
 
 
-def _validated(call: StepCall, inner: Scope, outcome: Outcome, kind: str) -> Protocol[Outcome]:
+def _validated(machine: Machine, call: StepCall, inner: Scope, outcome: Outcome, kind: str) -> Protocol[Outcome]:
+    """Return the outcome if every rule of it holds and every handoff of it is agreed to, else the failure."""
     violations: tuple[Violation, ...] = yield Validate(call, outcome, inner)
-    said = (one.kind or ("hallucination" if one.hallucinated else "") for one in violations)
-    return refused(outcome, violations, next(filter(None, said), kind)) if violations else outcome
+    violations += guarding.on_outcome(machine, inner, call)
+    if any(one.blocks for one in violations):
+        said = (one.kind or ("hallucination" if one.hallucinated else "") for one in violations if one.blocks)
+        return refused(outcome, violations, next(filter(None, said), kind))
+    if violations:
+        yield from guarding.note(machine, inner, violations)
+    return outcome if machine.watch is None else (yield from handing.agreed(machine, call, inner, outcome))
 
 
 def refused(outcome: Outcome, violations: tuple[Violation, ...], kind: str) -> Outcome:
     """Return the outcome as a failure: it broke rules, so it reaches neither a checkpoint nor the next agent."""
-    message = "; ".join(one.message for one in violations)
-    evidence = {
-        "kind": kind,
-        "message": message,
-        "violations": [one.as_data() for one in violations],
-        "value": outcome.value,
-    }
-    return Outcome(failure=Failure(kind, message, violations[0].where, violations, evidence, blocking=True))
+    failure = guarding.refusal(violations, kind)
+    evidence = {**failure.evidence, "kind": kind, "value": outcome.value}
+    return Outcome(failure=attrs.evolve(failure, kind=kind, evidence=evidence))
 
 
 def open_transaction(machine: Machine, inner: Scope, call: StepCall) -> Protocol[Outcome | None]:
@@ -284,9 +300,9 @@ def _recover(
     machine: Machine, scope: Scope, inner: Scope, call: StepCall, outcome: Outcome
 ) -> Protocol[_Turn | _Settled]:
     """Journal the failure with what is decided about it, and do that."""
-    failure = outcome.failure
-    assert failure is not None
-    ladder = deciding.ladder_for(call.ladders, failure.kind, outcome.error)
+    assert outcome.failure is not None
+    failure = guarding.on_failure(machine, inner, call, outcome.failure)
+    ladder = deciding.ladder_for(call.ladders, failure, outcome.error)
     final = ladder is None and not failure.blocking and outcome.error is not None
     asked = asking.leads_to_a_question(machine, inner.path, ladder)
     offered = asking.fallbacks(machine, inner.path, ladder) if asked else None
@@ -294,15 +310,7 @@ def _recover(
     found: Diagnosed = yield Diagnose(call, inner, failure, outcome.error, offered)
     machine.check_running(scope)
     failure = found.failure
-    for one in failure.violations:
-        machine.event(
-            e.PolicyViolated,
-            machine.seal({"message": one.message, "values": dict(one.values)}),
-            step=inner.path,
-            attempt=inner.attempt,
-            rule=one.rule,
-            where=one.where,
-        )
+    yield from guarding.note(machine, inner, failure.violations)
     failed = fail(machine, inner, failure, final=final, fingerprint=found.fingerprint)
     if final:
         yield DURABLE
@@ -334,14 +342,14 @@ def _further(machine: Machine, path: str, call: StepCall, last: str | None) -> P
     evidence = yield Fetch(step.execution, step.failure.seq)
     failure = Failure.recorded(step.failure.kind, evidence, step.failure.where)
     if step.decision is not None and step.decision.strategy == "compensate":
-        yield from deciding.undo_failed(machine, path)
-    inner = Scope(path, step.attempts, machine.entry)
+        yield from deciding.undo_failed(machine, path, tuple(step.decision.values.get("effects", ())))
+    inner = Scope(path, step.attempts, machine.entry, call=call)
     if last is not None:
         ladder = deciding.ladder_named(call.ladders, last)
     else:
         # An append of another lane took the failure with it, and the runner died before it was decided about.
         error = (yield Restore(path, evidence)) if "error" in evidence else None
-        ladder = deciding.ladder_for(call.ladders, failure.kind, error)
+        ladder = deciding.ladder_for(call.ladders, failure, error)
         ladder = ATTENDED if ladder is None and failure.kind == CRASHED else ladder
     decision = yield from deciding.decide(machine, inner, ladder, failure, step.failure.seq)
     return (yield from _act(machine, inner, inner, call, decision, step.failure.seq))
@@ -353,7 +361,7 @@ def _reviewed(machine: Machine, path: str, call: StepCall, review: Review) -> Pr
     step = machine.state.steps[path]
     failed = step.failure.seq if step.failure is not None else 0
     answer = (yield Fetch(machine.state.id, review.answer.seq)) or {}
-    inner = Scope(path, step.attempts, machine.entry)
+    inner = Scope(path, step.attempts, machine.entry, call=call)
     match review.answer.action:
         case "skip":
             yield from commit(machine, inner, inner, call, Outcome())
@@ -399,7 +407,7 @@ def _corrected(
     evidence = yield Fetch(machine.state.id, failed)
     outcome: Outcome = yield Correct(evidence["value"], fix.change)
     if outcome.failure is None:
-        outcome = yield from _validated(call, inner, outcome, evidence["kind"])
+        outcome = yield from _validated(machine, call, inner, outcome, evidence["kind"])
     fixing.apply(machine, inner.path, inner.attempt, fix)
     if outcome.failure is None:
         yield from commit(machine, inner, inner, call, outcome, corrected=True)

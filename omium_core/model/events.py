@@ -35,6 +35,9 @@ __all__ = [
     "FixApplied",
     "FixRevoked",
     "Forked",
+    "HandoffCommitted",
+    "HandoffProposed",
+    "HandoffRejected",
     "PluginFailed",
     "PolicyActivated",
     "PolicyOverridden",
@@ -49,6 +52,7 @@ __all__ = [
     "StepFailed",
     "StepStarted",
     "SuggestionMade",
+    "VoteCast",
 ]
 
 
@@ -82,8 +86,8 @@ class Forked(_Event):
 class StepStarted(_Event):
     """An attempt begins; it is told the violations of the `StepFailed` with seq `told`.
 
-    `initial`: the body has the agent's attributes as they were first seen. Body: `{"arguments", "attributes"}` as far
-    as they are storable, `{"opaque"}` names the types of the others.
+    `initial`: the body has the agent's attributes as they were first seen. `refused`: the policy did not let it begin.
+    Body: `{"arguments", "attributes"}` as far as they are storable, `{"opaque"}` names the types of the others.
     """
 
     step: str
@@ -98,6 +102,7 @@ class StepStarted(_Event):
     performer: str | None = None
     told: int = 0
     initial: bool = False
+    refused: bool = False
 
 
 @immutable(kw_only=True)
@@ -131,12 +136,20 @@ class StepFailed(_Event):
 
 @immutable(kw_only=True)
 class PolicyViolated(_Event):
-    """A rule was broken. Body: `{"message", "values"}`."""
+    """A rule was broken. Body: `{"message", "values", "cite"}`.
+
+    Only a `blocking` one keeps anything from going on. `effect` is the call that it is about; one that is `skipped` was
+    not made, and the code went on without its value.
+    """
 
     step: str
     attempt: int
     rule: str
     where: str | None = None
+    mode: str = "blocking"
+    severity: str = ""
+    effect: str = ""
+    skipped: bool = False
 
 
 @immutable(kw_only=True)
@@ -179,7 +192,10 @@ class EffectIntended(_Event):
 
 @immutable(kw_only=True)
 class EffectDone(_Event):
-    """An effect happened. Body of a read: `{"arguments", "value"}`; of any other: the value."""
+    """An effect happened. Body of a read: `{"arguments", "value"}`; of any other: the value.
+
+    `usage` is what it used up, by meter: `tokens`, `cost` in US dollars as a text, and others.
+    """
 
     effect: str
     name: str
@@ -189,6 +205,7 @@ class EffectDone(_Event):
     slot: str = ""
     arguments: str = ""
     model: str | None = None
+    usage: dict[str, Any] | None = None
 
 
 @immutable(kw_only=True)
@@ -209,6 +226,7 @@ class EffectFailed(_Event):
     arguments: str = ""
     refused: bool = False
     topic: str = ""
+    usage: dict[str, Any] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -351,6 +369,55 @@ class ReviewDecided(_Event):
 
 
 @immutable(kw_only=True)
+class HandoffProposed(_Event):
+    """A step's output is offered to the step `target`, and `voters` are asked; `quorum` of them must agree.
+
+    `payload` is the digest of what is offered, `deadline` when the time for answers is up.
+    """
+
+    handoff: str
+    step: str
+    attempt: int
+    target: str
+    payload: str
+    voters: tuple[str, ...]
+    quorum: int
+    deadline: float
+
+
+@immutable(kw_only=True)
+class VoteCast(_Event):
+    """A voter's answer: accept, reject or abstain. Body: `{"reason"}`."""
+
+    handoff: str
+    step: str
+    attempt: int
+    voter: str
+    answer: str
+
+
+@immutable(kw_only=True)
+class HandoffCommitted(_Event):
+    """Enough voters agreed; it is committed with the checkpoint that follows. `accepted` are those who did."""
+
+    handoff: str
+    step: str
+    attempt: int
+    target: str
+    accepted: tuple[str, ...]
+
+
+@immutable(kw_only=True)
+class HandoffRejected(_Event):
+    """Not enough voters agreed: they `disagreed`, or it was `late`."""
+
+    handoff: str
+    step: str
+    attempt: int
+    why: str
+
+
+@immutable(kw_only=True)
 class FixApplied(_Event):
     """An approved fix reaches an attempt, or (`kind` is `value`) the outcome that it produced. Body: the fix.
 
@@ -458,6 +525,10 @@ Event: TypeAlias = (
     | SuggestionMade
     | ReviewRequested
     | ReviewDecided
+    | HandoffProposed
+    | VoteCast
+    | HandoffCommitted
+    | HandoffRejected
     | FixApplied
     | FixRevoked
     | ExecutionPaused

@@ -7,7 +7,11 @@ from typing import Any
 
 import attrs
 
-__all__ = ["KINDS", "UNSWALLOWABLE", "Failure", "Violation"]
+__all__ = ["ADVISORY", "BLOCKING", "KINDS", "MONITORING", "UNSWALLOWABLE", "Failure", "Violation"]
+
+BLOCKING = "blocking"
+MONITORING = "monitoring"
+ADVISORY = "advisory"
 
 KINDS = (
     "violation",
@@ -42,6 +46,8 @@ class Violation:
 
     `hallucinated`: the rule itself said that a model made something up. `kind` is the failure kind that it means, where
     that is another one than `violation`. `at` is the path of the value that broke it, `suggest` one that would hold.
+    Of a policy's rule, `mode` says whether it is `blocking`; `monitoring` ones are only recorded, `advisory` ones told
+    to the agent, and either to the channel `notify`. `cite` is the source of the rule, `severity` is for people.
     """
 
     rule: str
@@ -52,11 +58,23 @@ class Violation:
     kind: str = ""
     at: str = ""
     suggest: Any = None
+    mode: str = BLOCKING
+    severity: str = ""
+    cite: str | None = None
+    notify: str | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """True where nothing may go on as if the rule held."""
+        return self.mode == BLOCKING
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data for a journal body."""
         data = {"rule": self.rule, "message": self.message, "where": self.where, "values": dict(self.values)}
-        return {**data, "at": self.at, "suggest": self.suggest} if self.at or self.suggest is not None else data
+        if self.at or self.suggest is not None:
+            data |= {"at": self.at, "suggest": self.suggest}
+        said = {"mode": self.mode, "severity": self.severity, "cite": self.cite}
+        return data | {name: value for name, value in said.items() if value not in ("", None, BLOCKING)}
 
 
 @attrs.frozen

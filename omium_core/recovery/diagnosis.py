@@ -64,7 +64,7 @@ def offenders(violations: Iterable[Violation], outcome: Any) -> list[Offender]:
             continue
         said = _said_in(one.message)
         for path, value in known.items():
-            if path in one.values or _is_said(value, said):
+            if path in one.values or f"output.{path}" in one.values or _is_said(value, said):
                 found.setdefault(path, Offender(path, value))
     return list(found.values())[:OFFENDERS_MAX]
 

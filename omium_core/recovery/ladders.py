@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from omium_core.errors import UsageError
-from omium_core.model.failure import UNSWALLOWABLE
+from omium_core.model.failure import UNSWALLOWABLE, Violation
 
 __all__ = [
     "Apply",
@@ -77,13 +77,17 @@ def _shape(of: object, field: attrs.Attribute[str], value: object) -> None:
 
 @attrs.frozen
 class Backoff:
-    """How long to wait before further attempts, with full jitter unless said otherwise."""
+    """How long to wait before further attempts, with full jitter unless said otherwise.
+
+    `least` is the share of a wait that jitter leaves alone.
+    """
 
     shape: str = attrs.field(default="exponential", validator=_shape)
     first_s: float = attrs.field(default=1.0, validator=_amount)
     max_s: float = attrs.field(default=10.0, validator=_amount)
     factor: float = attrs.field(default=2.0, validator=_amount)
     jitter: bool = attrs.field(default=True, validator=_truth)
+    least: float = attrs.field(default=0.0, validator=_amount)
 
     @classmethod
     def parse(cls, text: str) -> Backoff:
@@ -111,7 +115,7 @@ class Backoff:
         else:
             # The exponent is bounded so that the power cannot overflow before `min` cuts it.
             longest = min(self.max_s, self.first_s * self.factor ** min(retry - 1, 64))
-        return longest * chance if self.jitter else longest
+        return longest * (self.least + (1 - self.least) * chance) if self.jitter else longest
 
 
 def _backoff(given: Backoff | str | None) -> Backoff | None:
@@ -148,7 +152,9 @@ class Fallback:
 
 @attrs.frozen
 class Compensate:
-    """Undo the compensable effects of the failed attempts, then go on with the next rung."""
+    """Undo the compensable effects of the failed attempts, all or those of these names; go on with the next rung."""
+
+    effects: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -211,10 +217,11 @@ _TERMINAL = (Skip, Halt)
 
 @attrs.frozen
 class AtMost:
-    """An outer limit: no more than `recoveries` within `window`, else halt."""
+    """An outer limit: no more than `recoveries` within `window`, else halt, or what else ends it."""
 
     recoveries: int = attrs.field(validator=_whole)
     window_s: float = attrs.field(converter=seconds, validator=_amount)
+    otherwise: Pause | Skip | Halt = Halt()
 
 
 @attrs.frozen(init=False)
@@ -244,16 +251,20 @@ class Recovery:
 class Ladder:
     """A recovery and where it was written, which `omium show` prints.
 
-    `classes` are exception types that it takes beside its kinds. `values` are journaled with each decision.
+    `classes` are exception types that it takes beside its kinds. `values` are journaled with each decision. One that
+    has `rules` is for what breaks these rules of a policy, and for nothing else.
     """
 
     recovery: Recovery
     source: str
     classes: tuple[type[BaseException], ...] = ()
     values: Mapping[str, object] = attrs.field(factory=dict)
+    rules: frozenset[str] = frozenset()
 
-    def takes(self, kind: str, error: BaseException | None) -> bool:
-        """Say whether a failure of that kind, or with that exception, is this ladder's."""
+    def takes(self, kind: str, error: BaseException | None, violations: tuple[Violation, ...] = ()) -> bool:
+        """Say whether a failure of that kind, with that exception, or that breaks these rules, is this ladder's."""
+        if self.rules:
+            return any(one.blocks and one.rule in self.rules for one in violations)
         if error is not None and self.classes and isinstance(error, self.classes):
             return True
         kinds = self.recovery.kinds

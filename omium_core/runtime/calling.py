@@ -78,11 +78,13 @@ def step_call(
     kwargs: Mapping[str, Any],
     outer: tuple[Ladder, ...],
     *,
+    first: tuple[Ladder, ...] = (),
     detected: bool = False,
 ) -> StepCall:
-    """Return a step's call as the engine takes it. `outer` are the workflow's ladders, which come last.
+    """Return a step's call as the engine takes it. `outer` are the workflow's ladders, which come last; the policy's
+    come `first`.
 
-    `detected` says that there are detectors for every step, whether it has rules of its own or not.
+    `detected` says that there are rules for every step, whether it has any of its own or not.
     """
     instance = args[0] if declaration.arguments.method else None
     args = args[1:] if declaration.arguments.method else args
@@ -102,7 +104,7 @@ def step_call(
         declaration,
         body,
         agent,
-        _ladders(declaration, config, agent, outer),
+        first + _ladders(declaration, config, agent, outer),
         detected or bool(declaration.ensures),
         bool(saved),
         effect,

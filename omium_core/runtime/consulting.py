@@ -27,7 +27,7 @@ UNJUDGED = "verification"
 
 
 def violations_in(run: Run, call: StepCall, value: Any, scope: Scope) -> tuple[Violation, ...]:
-    """Return what an outcome breaks: the step's own rules in their order, then the detectors for all steps."""
+    """Return what an outcome breaks: the step's own rules in their order, the detectors for all steps, the policy."""
     broken: list[Violation] = []
     named: list[str] = []
     for rule in call.declaration.ensures:
@@ -44,6 +44,11 @@ def violations_in(run: Run, call: StepCall, value: Any, scope: Scope) -> tuple[V
                 broken.append(Violation(name, f"`{name}` does not hold", place_of(rule)))
     for detector in dict.fromkeys((*named, *run.hooks.detectors)):
         broken += _detected(run, detector, _produced(run, call, value, scope))
+    if run.machine.watch is not None:
+        # Only executions that have a policy import it.
+        from omium_core.runtime.judging import judged
+
+        broken += judged(run, call, value, scope)
     return tuple(broken)
 
 

@@ -23,7 +23,8 @@ __all__ = ["CURRENT", "Frame", "current_frame", "owner"]
 class Frame:
     """Where code stands: in which run, attempt and lane. `owner` is the task or thread that the lane belongs to.
 
-    `plain`: inside a check or a compensation, where declared effects are plain calls.
+    `plain`: inside a check or a compensation, where declared effects are plain calls. `spent` takes what an effect says
+    that it uses up, by meter.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class Frame:
     key: str | None = None
     undoing: Undoing | None = None
     plain: bool = False
+    spent: dict[str, Any] | None = None
 
 
 @attrs.frozen

@@ -47,7 +47,7 @@ def diagnosed(run: Run, command: Diagnose) -> Diagnosed:
     fingerprint = fingerprint_of(run.machine.state.workflow, path, failure, paths)
     if command.fallbacks is None:
         return Diagnosed(failure, fingerprint)
-    return Diagnosed(failure, fingerprint, suggested(run, path, failure, fingerprint, command.fallbacks))
+    return Diagnosed(failure, fingerprint, suggested(run, command.scope, failure, fingerprint, command.fallbacks))
 
 
 def _findings(run: Run, command: Diagnose) -> tuple[list[Finding], tuple[str, ...]]:

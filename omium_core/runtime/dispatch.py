@@ -43,6 +43,9 @@ class Hooks(Protocol):
     def decide(self, strategy: str, case: Case) -> Decision | None:
         """Ask a strategy; raise `PluginError` when it has no usable answer."""
 
+    def vote(self, voter: str, value: Any) -> bool | str | None:
+        """Ask a plugin's voter; raise `PluginError` when there is none, or it has no usable answer."""
+
     def channel_for(self, role: str | None) -> str | None:
         """Return the channel that is bound for a role, else that of the operators; None where neither is."""
 

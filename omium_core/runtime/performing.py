@@ -27,6 +27,7 @@ from omium_core.engine.commands import (
     Recall,
     Resend,
     Restore,
+    Screen,
     Suggest,
     Tell,
     Undo,
@@ -161,6 +162,8 @@ def compute(run: Run, command: Command) -> Any:
             return _restore(run, step, evidence)
         case Validate(call, outcome, scope):
             return violations_in(run, call, outcome.value, scope)
+        case Screen():
+            return _screened(run, command)
         case Correct(value, changes):
             return _correct(run, value, changes)
         case CheckReady(outcomes, effects):
@@ -178,13 +181,20 @@ def compute(run: Run, command: Command) -> Any:
     raise AssertionError(f"`{type(command).__name__}` is the driver's")
 
 
+def _screened(run: Run, command: Screen) -> Any:
+    # Only executions that have a policy import it.
+    from omium_core.runtime.judging import screened
+
+    return screened(run, command)
+
+
 def _looked_into(run: Run, command: Diagnose | Suggest) -> Any:
     # Executions in which nothing fails never import it.
     from omium_core.runtime import diagnosing, suggesting
 
     if isinstance(command, Diagnose):
         return diagnosing.diagnosed(run, command)
-    return suggesting.suggested(run, command.step, command.failure, command.fingerprint, command.fallbacks)
+    return suggesting.suggested(run, command.scope, command.failure, command.fingerprint, command.fallbacks)
 
 
 def _attempt(run: Run, command: Attempt) -> Invocation:
@@ -275,18 +285,19 @@ def _perform(run: Run, command: Perform) -> Invocation:
     call, here = command.call, CURRENT.get()
     assert here is not None and call.target is not None
     # What the effect calls in its turn is part of it.
-    frame = attrs.evolve(here, key=command.key, plain=True)
+    spent: dict[str, Any] = {}
+    frame = attrs.evolve(here, key=command.key, plain=True, spent=spent)
 
     def succeeded(value: Any) -> Outcome:
         content = {**call.request(), "value": value} if call.kind == "read" and call.request is not None else value
         try:
-            return Outcome(value, run.store.codec.seal(content))
+            return Outcome(value, run.store.codec.seal(content), usage=spent or None)
         except Unstorable as error:
-            return _failed_effect(run, error, definite=False)
+            return attrs.evolve(_failed_effect(run, error, definite=False), usage=spent or None)
 
     def failed(error: BaseException) -> Outcome:
         note_call(messenger_in(error), call.declaration, call.request)
-        return _effect_error(run, call.declaration, error)
+        return attrs.evolve(_effect_error(run, call.declaration, error), usage=spent or None)
 
     return Invocation(call.target, frame, succeeded, failed)
 

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -23,6 +24,7 @@ from omium_core.engine.commands import (
     Command,
     FindStop,
     Perform,
+    Poll,
     Quiesce,
     Resend,
     Sleep,
@@ -32,6 +34,7 @@ from omium_core.engine.machine import Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
 from omium_core.errors import Corrupted, OmiumError, StoreError, UnknownType, UsageError, ValuePruned
 from omium_core.interfaces.checkpoint import Commit
+from omium_core.interfaces.policy import Ballot
 from omium_core.model import events as e
 from omium_core.recovery.ladders import Ladder
 from omium_core.runtime import consulting, overtaken, performing
@@ -75,6 +78,11 @@ class Run:
     def id(self) -> str:
         """The execution's id."""
         return self.recorder.execution
+
+    @property
+    def first_ladders(self) -> tuple[Ladder, ...]:
+        """The ladders that come before those of any step: where the policy names one, the policy decides."""
+        return self.machine.watch.policy.ladders if self.machine.watch is not None else ()
 
     def drive(self, protocol: Protocol[T]) -> T:
         """Run a protocol to its end, waiting in this thread."""
@@ -194,6 +202,8 @@ class Run:
             return self._quiesce(command.scope)
         if isinstance(command, FindStop):
             return overtaken.stopped(self)
+        if isinstance(command, Poll):
+            return _polled(self, command)
         if self.recorder.last is not None and not self.recorder.last.done:
             self.recorder.last.wait()
         return performing.compute(self, command)
@@ -210,6 +220,8 @@ class Run:
             return await self._aquiesce(command)
         if isinstance(command, FindStop):
             return await self._in_thread(overtaken.stopped)
+        if isinstance(command, Poll):
+            return await self._in_thread(partial(_polled, command=command))
         if self.recorder.last is not None and not self.recorder.last.done:
             await self._landed(self.recorder.last)
         return performing.compute(self, command)
@@ -277,6 +289,12 @@ class Run:
             await awaiting.asleep(QUIET_CHECK_S)
         if command.cancel:
             await awaiting.cancel_all(self.tasks, QUIESCE_S)
+
+
+def _polled(run: Run, command: Poll) -> Ballot:
+    from omium_core.runtime.voting import polled  # Only executions whose policy has handoffs import it.
+
+    return polled(run, command)
 
 
 @attrs.frozen

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from omium_core.engine.scope import Scope
 from omium_core.errors import OmiumError, UsageError
 from omium_core.journal.wire import read_row
 from omium_core.model import events as e
-from omium_core.model.failure import Failure, Violation
+from omium_core.model.failure import Failure
 from omium_core.model.fix import Suggestion
 from omium_core.recovery import suggestions
 from omium_core.recovery.catalog import TRIALS_MAX, Trial, ended, topic_of
@@ -28,38 +29,37 @@ ROWS_READ_MAX = 200
 
 
 def suggested(
-    run: Run, path: str, failure: Failure, fingerprint: str, fallbacks: tuple[str, ...]
+    run: Run, scope: Scope, failure: Failure, fingerprint: str, fallbacks: tuple[str, ...]
 ) -> tuple[Suggestion, ...]:
     """Return what could be done about a step's failure, the most likely to work first.
 
     A question without suggestions is better than none: what goes wrong here is journaled, and goes no further.
     """
     try:
-        return _suggested(run, path, failure, fingerprint, fallbacks)
+        return _suggested(run, scope, failure, fingerprint, fallbacks)
     except Exception as error:  # The values that are looked at are the user's, and so are the rules.
         run.plugin_failed("omium", "suggestions", error)
         return ()
 
 
 def _suggested(
-    run: Run, path: str, failure: Failure, fingerprint: str, fallbacks: tuple[str, ...]
+    run: Run, scope: Scope, failure: Failure, fingerprint: str, fallbacks: tuple[str, ...]
 ) -> tuple[Suggestion, ...]:
     evidence = failure.evidence
     findings: list[dict[str, Any]] = list(evidence.get("diagnosis", ()))
     broken = _offenders(failure, findings)
     known = list(trials(run.store, fingerprint))
-    step = run.machine.state.steps[path]
+    name = run.machine.state.steps[scope.path].name
     made: list[Suggestion] = []
-    declaration = run.registry.find(StepDeclaration, step.name)
+    declaration = run.registry.find(StepDeclaration, name)
     if "value" in evidence and declaration is not None:
-        rules = [one for one in declaration.ensures if callable(one)]
-        holds = partial(_holds, rules, evidence)
-        correction = suggestions.value_correction(step.name, failure, broken, holds)
+        holds = partial(_holds, run, scope, declaration, evidence)
+        correction = suggestions.value_correction(name, failure, broken, holds)
         made += [correction] if correction is not None else []
     made += suggestions.advice(failure, broken, known)
     made += suggestions.tool_advice(findings)
     made += suggestions.fallback(fallbacks)
-    made += _rollbacks(run, path, findings)
+    made += _rollbacks(run, scope.path, findings)
     return suggestions.ranked(made, known)
 
 
@@ -96,7 +96,9 @@ def _later(store: Store, execution: str, seq: int) -> Iterator[e.Event]:
                 yield event
 
 
-def _holds(rules: list[Any], evidence: Any, change: dict[str, Any]) -> bool:
+def _holds(run: Run, scope: Scope, declaration: StepDeclaration, evidence: Any, change: dict[str, Any]) -> bool:
+    """Say whether there are rules for the outcome, and all of them hold for it as it would be corrected."""
+    rules = [one for one in declaration.ensures if callable(one)]
     try:
         value = corrected(evidence["value"], change)
     except UsageError:
@@ -107,7 +109,13 @@ def _holds(rules: list[Any], evidence: Any, change: dict[str, Any]) -> bool:
                 return False
         except Exception:  # A rule that raises anything has not held.
             return False
-    return bool(rules)
+    watch = run.machine.watch
+    if watch is None or scope.call is None or not watch.policy.asks("after", declaration.name):
+        return bool(rules)
+    # Only executions that have a policy import it.
+    from omium_core.runtime.judging import judged
+
+    return not any(one.blocks for one in judged(run, scope.call, value, scope))
 
 
 def _offenders(failure: Failure, findings: list[dict[str, Any]]) -> list[Offender]:
@@ -118,14 +126,6 @@ def _offenders(failure: Failure, findings: list[dict[str, Any]]) -> list[Offende
             path = one["path"].partition(".output")[2].removeprefix(".")
             found.append(Offender(path, one["value"], wanted.get(path)))
     return found
-
-
-def _with_violations(failure: Failure) -> Failure:
-    """A failure that was read back has its violations as data."""
-    if failure.violations:
-        return failure
-    told = tuple(Violation(**one) for one in failure.evidence.get("violations", ()))
-    return Failure(failure.kind, failure.message, failure.where, told, failure.evidence, failure.blocking)
 
 
 def _rollbacks(run: Run, path: str, findings: list[dict[str, Any]]) -> list[Suggestion]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omium_core.hookspecs import hookimpl
-from omium_core.specs import PolicyAction, PolicyFunction, PolicyPackSpec
+from omium_core.specs import PolicyAction, PolicyFunction, PolicyPackSpec, StrategySpec
 
 
 @hookimpl
@@ -19,7 +19,7 @@ def register_policy_packs() -> list[PolicyPackSpec]:
                 PolicyFunction("annuity", "(money, percent, integer) -> money", "omium_packs.finance:annuity"),
                 PolicyFunction("total_cost", "(money, percent, integer) -> money", "omium_packs.finance:total_cost"),
             ),
-            actions=(PolicyAction("open_case", "pause", {"queue": "text"}, terminal=True),),
+            actions=(PolicyAction("open_case", "omium.finance.open_case", {"queue": "text"}, terminal=True),),
             failures=("rate_service_down",),
         ),
         PolicyPackSpec(
@@ -39,3 +39,9 @@ def register_policy_packs() -> list[PolicyPackSpec]:
             sections={"system": {"provider": "text", "purpose": "text", "oversight": "text", "disclosure": "text"}},
         ),
     ]
+
+
+@hookimpl
+def register_strategies() -> list[StrategySpec]:
+    """Offer what the packs' actions do."""
+    return [StrategySpec("omium.finance.open_case", "omium_packs.cases:open_case")]

@@ -25,6 +25,7 @@ VALUES = {
     "tuple[str, ...]": st.lists(TEXTS, max_size=3).map(tuple),
     "dict[str, Any]": st.dictionaries(TEXTS, st.none() | st.integers() | TEXTS | st.lists(st.booleans()), max_size=3),
 }
+VALUES["dict[str, Any] | None"] = st.none() | VALUES["dict[str, Any]"]
 BODY = ("body", "digest", "size")
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import omium.demo
+
 # The helpers stand beside the tests; `--import-mode=importlib` puts no folder on the path by itself.
 sys.path.insert(0, str(Path(__file__).parent))
 
-MODEL = Path(__file__).parent / "onboarding.omp"
+MODEL = Path(omium.demo.__file__).with_name("onboarding.omp")
 
 
 @pytest.fixture

@@ -168,18 +168,18 @@ def test_a_checkpoint_is_found_by_its_id_alone() -> None:
         store.checkpoint("ckpt_none")
 
 
-def test_a_policy_is_refused_when_it_would_be_used() -> None:
+def test_a_policy_that_is_not_there_is_refused_when_it_would_be_used() -> None:
     """Code that names a policy can be imported; running it without the policy's rules is refused."""
 
-    @workflow(policy="onboarding.omp")
+    @workflow(policy="nowhere.omp")
     def flow() -> int:
         return 1
 
-    block = omium.execution("block", policy="onboarding.omp")
+    block = omium.execution("block", policy="nowhere.omp")
 
-    with pytest.raises(UsageError, match="policies cannot be loaded yet"):
+    with pytest.raises(UsageError, match=r"there is no file `nowhere\.omp`"):
         flow()
-    with pytest.raises(UsageError, match="policies cannot be loaded yet"), block:
+    with pytest.raises(UsageError, match=r"there is no file `nowhere\.omp`"), block:
         pass
     assert omium.open_store().executions() == []
 

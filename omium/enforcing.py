@@ -1,0 +1,110 @@
+"""Executions under a policy: the one that a workflow names, kept in force from the start to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from omium.runtime import Runtime
+from omium_core.engine.state import ExecutionState
+from omium_core.engine.watch import Watch
+from omium_core.errors import OmiumError, UsageError
+from omium_core.interfaces.policy import Policy
+from omium_core.model import events as e
+from omium_core.model.effect import COMPENSABLE
+from omium_core.runtime.declarations import EffectDeclaration, Registry, StepDeclaration, WorkflowDeclaration
+from omium_core.runtime.store import Store
+
+if TYPE_CHECKING:
+    from omium_policy.loading import Loaded
+
+__all__ = ["check_nested", "started_under", "taken_over_under"]
+
+
+def started_under(runtime: Runtime, declaration: WorkflowDeclaration, execution: str) -> Watch | None:
+    """Return what a new execution's policy has to remember; None where it has no policy."""
+    runtime.hooks.bind(declaration.options.get("channels", {}))
+    policy = _in_force(runtime, declaration)
+    return Watch(policy, _Requests(runtime.store, execution)) if policy is not None else None
+
+
+def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: ExecutionState) -> Watch | None:
+    """Return what the policy that an execution pinned remembers of it, from its journal."""
+    if not state.policy:
+        return None
+    runtime.hooks.bind(declaration.options.get("channels", {}))
+    requests = _Requests(runtime.store, state.id)
+    watch = Watch(_pinned(runtime, declaration, state), requests)
+    _remember(watch, requests, ExecutionState(), state.id, None)
+    return watch
+
+
+def check_nested(runtime: Runtime, declaration: WorkflowDeclaration, outer: Watch | None) -> None:
+    """Raise `UsageError` for a workflow whose own policy is not in force where it is called as a step."""
+    own = _in_force(runtime, declaration) if declaration.options.get("policy") is not None else None
+    if own is not None and (outer is None or outer.policy.hash != own.hash):
+        raise UsageError(
+            f"`{declaration.name}` has a policy of its own, which is not in force where it is called as a step; "
+            f"give the workflow around it the same policy"
+        )
+
+
+class _Requests:
+    """Reads what effects of an execution were asked for, as rules see it."""
+
+    def __init__(self, store: Store, execution: str) -> None:
+        self.store = store
+        self.execution = execution
+
+    def __call__(self, seq: int) -> Mapping[str, Any]:
+        try:
+            body = self.store.view(self.execution, seq)
+        except OmiumError:  # What was pruned cannot be looked at: the rule cannot tell, and counts it.
+            return {}
+        arguments = body.get("arguments", {}) if isinstance(body, dict) else {}
+        return {"args": arguments, "event": arguments.get("facts", arguments)}
+
+
+def _remember(watch: Watch, requests: _Requests, state: ExecutionState, execution: str, until: int | None) -> None:
+    """Fold the journal of an execution; that of a fork goes on where its source's was left."""
+    for event in requests.store.events(execution):
+        if until is not None and event.seq > until:
+            return
+        if isinstance(event, e.Forked):
+            requests.execution = event.source
+            _remember(watch, requests, state, event.source, event.source_seq)
+            requests.execution = execution
+        state.apply(event)
+        watch.take(state, event)
+
+
+def _in_force(runtime: Runtime, declaration: WorkflowDeclaration) -> Policy | None:
+    from omium.activation import in_force  # Only workflows that have a policy import it.
+
+    active = in_force(runtime, declaration)
+    return _as_asked(runtime, active.loaded) if active is not None else None
+
+
+def _pinned(runtime: Runtime, declaration: WorkflowDeclaration, state: ExecutionState) -> Policy:
+    from omium.activation import in_force, pinned
+
+    if declaration.options.get("policy") is not None:
+        active = in_force(runtime, declaration)
+        if active is not None and active.hash == state.policy:
+            return _as_asked(runtime, active.loaded)
+    return _as_asked(runtime, pinned(runtime, state.policy_name, state.policy).loaded)
+
+
+def _as_asked(runtime: Runtime, loaded: Loaded) -> Policy:
+    from omium_policy.in_force import in_force
+
+    return in_force(loaded, lambda name: _undone_by(runtime.registry, name))
+
+
+def _undone_by(registry: Registry, compensation: str) -> tuple[str, ...]:
+    """Return the effects that a compensation of this name undoes: it is their undo's name, or their own."""
+    effects = [registry.find(EffectDeclaration, name) for name in registry.names(EffectDeclaration)]
+    steps = [registry.find(StepDeclaration, name) for name in registry.names(StepDeclaration)]
+    declared = [one for one in (*effects, *(step.transaction for step in steps if step)) if one is not None]
+    named = [one for one in declared if compensation in (one.name, getattr(one.undo, "__name__", None))]
+    return tuple(one.name for one in named if one.kind == COMPENSABLE)

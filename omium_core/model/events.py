@@ -12,6 +12,7 @@ import attrs
 
 from omium_core.model.event import EventBase as _Event
 from omium_core.model.governing import PolicyActivated, PolicyOverridden
+from omium_core.model.handing import HandoffCommitted, HandoffProposed, HandoffRejected, VoteCast
 from omium_core.model.immutable import immutable
 
 __all__ = [
@@ -366,55 +367,6 @@ class ReviewDecided(_Event):
     always: str = ""
     fingerprint: str = ""
     topic: str = ""
-
-
-@immutable(kw_only=True)
-class HandoffProposed(_Event):
-    """A step's output is offered to the step `target`, and `voters` are asked; `quorum` of them must agree.
-
-    `payload` is the digest of what is offered, `deadline` when the time for answers is up.
-    """
-
-    handoff: str
-    step: str
-    attempt: int
-    target: str
-    payload: str
-    voters: tuple[str, ...]
-    quorum: int
-    deadline: float
-
-
-@immutable(kw_only=True)
-class VoteCast(_Event):
-    """A voter's answer: accept, reject or abstain. Body: `{"reason"}`."""
-
-    handoff: str
-    step: str
-    attempt: int
-    voter: str
-    answer: str
-
-
-@immutable(kw_only=True)
-class HandoffCommitted(_Event):
-    """Enough voters agreed; it is committed with the checkpoint that follows. `accepted` are those who did."""
-
-    handoff: str
-    step: str
-    attempt: int
-    target: str
-    accepted: tuple[str, ...]
-
-
-@immutable(kw_only=True)
-class HandoffRejected(_Event):
-    """Not enough voters agreed: they `disagreed`, or it was `late`."""
-
-    handoff: str
-    step: str
-    attempt: int
-    why: str
 
 
 @immutable(kw_only=True)

@@ -89,6 +89,9 @@ def checkpoints(output: Output, given: tuple[str, ...], execution_id: str | None
     output.table(
         ("NAME", "STEP", "AGENT", "TIME (UTC)", "ID", ""), [_checkpoint(one, state.head, standing) for one in points]
     )
+    if not path:
+        # The journal of a policy has none.
+        return
     last = path[-2].name if len(path) > 1 else path[-1].name
     output.next(*going_back(store, row, last))
 

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from omium_core.model.body import Body
+from omium_core.model.event import EventBase as _Event
+from omium_core.model.governing import PolicyActivated, PolicyOverridden
+from omium_core.model.handing import HandoffCommitted, HandoffProposed, HandoffRejected, VoteCast
 from omium_core.model.immutable import immutable
 
 __all__ = [
@@ -53,21 +55,6 @@ __all__ = [
     "SuggestionMade",
     "VoteCast",
 ]
-
-
-@immutable(kw_only=True)
-class _Event:
-    """What all events have. `seq` counts from 1 in an execution, `at` is seconds since the epoch, UTC.
-
-    `body` is the value's stored form; of an event that was read back it is None, and `digest` still names it.
-    """
-
-    body: Body | None = None
-    digest: str | None = None
-    size: int = 0
-    seq: int = 0
-    epoch: int = 0
-    at: float = 0.0
 
 
 @immutable(kw_only=True)
@@ -383,55 +370,6 @@ class ReviewDecided(_Event):
 
 
 @immutable(kw_only=True)
-class HandoffProposed(_Event):
-    """A step's output is offered to the step `target`, and `voters` are asked; `quorum` of them must agree.
-
-    `payload` is the digest of what is offered, `deadline` when the time for answers is up.
-    """
-
-    handoff: str
-    step: str
-    attempt: int
-    target: str
-    payload: str
-    voters: tuple[str, ...]
-    quorum: int
-    deadline: float
-
-
-@immutable(kw_only=True)
-class VoteCast(_Event):
-    """A voter's answer: accept, reject or abstain. Body: `{"reason"}`."""
-
-    handoff: str
-    step: str
-    attempt: int
-    voter: str
-    answer: str
-
-
-@immutable(kw_only=True)
-class HandoffCommitted(_Event):
-    """Enough voters agreed; it is committed with the checkpoint that follows. `accepted` are those who did."""
-
-    handoff: str
-    step: str
-    attempt: int
-    target: str
-    accepted: tuple[str, ...]
-
-
-@immutable(kw_only=True)
-class HandoffRejected(_Event):
-    """Not enough voters agreed: they `disagreed`, or it was `late`."""
-
-    handoff: str
-    step: str
-    attempt: int
-    why: str
-
-
-@immutable(kw_only=True)
 class FixApplied(_Event):
     """An approved fix reaches an attempt, or (`kind` is `value`) the outcome that it produced. Body: the fix.
 
@@ -506,33 +444,6 @@ class ChannelTold(_Event):
     channel: str
     about: int
     attempts: int = 1
-
-
-@immutable(kw_only=True)
-class PolicyActivated(_Event):
-    """A version of a policy comes into force, in the policy's own journal. Body: `{"sources"}`, its file and packs.
-
-    `file` is where its text was. `overridden` are the people who let it in outside of the times that the version before
-    it allows.
-    """
-
-    hash: str
-    name: str
-    version: str = ""
-    file: str = ""
-    by: str = ""
-    reason: str = ""
-    overridden: tuple[str, ...] = ()
-
-
-@immutable(kw_only=True)
-class PolicyOverridden(_Event):
-    """One person of a role would let a version in at a time when it may not change, in the policy's own journal."""
-
-    hash: str
-    by: str
-    role: str
-    reason: str = ""
 
 
 @immutable(kw_only=True)

@@ -207,3 +207,9 @@ def test_executions_commands_do_not_see_policies() -> None:
     assert "ok: 0 executions, 1 policy journal, 3 events" in runner.invoke(cli, ["verify"]).output
     shown = runner.invoke(cli, ["show", "@policy:acme.loans"]).output
     assert f"in force  sha256:{hash_of()[:12]}   1.9.0   by ann" in shown
+    for arguments in (["checkpoints", "@policy:acme.loans"], ["export", "@policy:acme.loans"]):
+        assert runner.invoke(cli, arguments).exit_code == 0
+    for arguments in (["rollback", "@policy:acme.loans", "start"], ["resume", "@policy:acme.loans"]):
+        assert runner.invoke(cli, arguments).exit_code == 2
+    assert "it stays as it is" in runner.invoke(cli, ["pause", "@policy:acme.loans"]).output
+    assert "ok: 0 executions, 1 policy journal, 3 events" in runner.invoke(cli, ["verify"]).output

@@ -14,6 +14,7 @@ from omium.testing.simulation.world import World
 from omium_core.engine.state import ExecutionState, LaneRecord
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE, COMPENSATED, COMPENSATION, DONE, FAILED, IRREVERSIBLE
+from omium_core.model.event import EventBase
 from omium_core.model.merkle import MerkleMap
 
 __all__ = ["check_rest", "plain"]
@@ -199,7 +200,7 @@ def plain(value: Any) -> Any:
         return value.after(0)
     if isinstance(value, MerkleMap):
         return value.root, sorted((key, plain(one)) for key, one in value.items())
-    if isinstance(value, e._Event):
+    if isinstance(value, EventBase):
         fields = {one.name: getattr(value, one.name) for one in attrs.fields(type(value)) if one.name != "body"}
         return type(value).__name__, plain(fields)
     if attrs.has(type(value)):

@@ -94,13 +94,15 @@ class Monitors:
 
     def count(self, state: Memory, happening: Happening) -> Memory:
         """Return the state after this happened."""
-        hearing = self._hearing(happening)
-        if not hearing:
-            return state
-        changed = dict(state)
-        for monitor in hearing:
-            changed[monitor.key] = monitor.after(state.get(monitor.key), happening)
-        return changed
+        changed: dict[str, Any] | None = None
+        for monitor in self._hearing(happening):
+            before = state.get(monitor.key)
+            after = monitor.after(before, happening)
+            if after is not before:
+                # Most events change nothing of most rules, and the state of all of them is not copied for that.
+                changed = dict(state) if changed is None else changed
+                changed[monitor.key] = after
+        return state if changed is None else changed
 
     def told(self, state: Memory, rule: str) -> Memory:
         """Return the state after it was said that a rule is broken: what is late, or missing at the end, is so once."""

@@ -278,7 +278,8 @@ def _intend(
 
 def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effect: EffectRecord) -> Protocol[str]:
     """Say what to do where another request stands in this slot: `reuse` or `perform`; a person decides by default."""
-    permit = machine.state.permits.get(slot) or {"reuse": "reuse", "repeat": "perform"}.get(call.on_conflict or "")
+    answered = machine.state.permits.get(scope.path, {}).get(slot)
+    permit = answered or {"reuse": "reuse", "repeat": "perform"}.get(call.on_conflict or "")
     if permit is not None:
         return permit
     before = yield Fetch(machine.state.id, effect.seq)

@@ -65,7 +65,8 @@ class ExecutionState:
     suggested: dict[int, int] = attrs.field(factory=dict)
     # How often a runner died since the last checkpoint, or since a person answered.
     crashes: int = 0
-    permits: dict[str, str] = attrs.field(factory=dict)
+    # What people answered about requests of a step's present attempt, by step, then by slot.
+    permits: dict[str, dict[str, str]] = attrs.field(factory=dict)
     arguments_execution: str = ""
     arguments_seq: int = 0
     result_seq: int = 0
@@ -246,6 +247,8 @@ class ExecutionState:
 
     def lane(self, scope: str, attempt: int, label: str) -> LaneRecord:
         """Return what is on record of a lane in an attempt's body."""
+        # What a person said of one request says nothing of the next attempt's, which is another in its words.
+        self.permits.pop(event.step, None)
         try:
             return self.lanes[scope][attempt, label]
         except KeyError:
@@ -418,4 +421,4 @@ class ExecutionState:
             return
         self.review.answer, self.crashes = event, 0
         if self.review.request.slot is not None and event.action in ("reuse", "perform"):
-            self.permits[self.review.request.slot] = event.action
+            self.permits.setdefault(self.review.request.step, {})[self.review.request.slot] = event.action

@@ -200,6 +200,16 @@ class ExecutionState:
         """Say whether a step had effects or inner steps, in any attempt."""
         return path in self._owned or path in self.lanes
 
+    def below(self, *paths: str) -> list[str]:
+        """Return the steps at some paths and all inside of them, in any attempt."""
+        waiting, found = list(paths), set[str]()
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found.add(path)
+                waiting.extend(one for lane in self.lanes.get(path, {}).values() for one in lane.order)
+        return sorted(found)
+
     def within(self, transaction: str) -> list[EffectRecord]:
         """Return the effects inside a transaction, and inside of those that are in it."""
         found: dict[str, EffectRecord] = {}
@@ -237,6 +247,8 @@ class ExecutionState:
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
         step.undecided = False
+        # What a person said of one request says nothing of the next attempt's, which is another in its words.
+        self.permits.pop(event.step, None)
         if self.status == "recovering":
             self.status = "running"
         if event.initial and event.agent is not None:
@@ -247,8 +259,6 @@ class ExecutionState:
 
     def lane(self, scope: str, attempt: int, label: str) -> LaneRecord:
         """Return what is on record of a lane in an attempt's body."""
-        # What a person said of one request says nothing of the next attempt's, which is another in its words.
-        self.permits.pop(event.step, None)
         try:
             return self.lanes[scope][attempt, label]
         except KeyError:

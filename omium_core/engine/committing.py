@@ -93,19 +93,13 @@ def _tidied(machine: Machine, inner: Scope) -> Protocol[dict[str, tuple[str, ...
 
 def _not_asked_for(machine: Machine, inner: Scope) -> list[str]:
     """Return the inner steps of other attempts that the successful one did not ask for, with all below them."""
-    waiting = [
+    left = (
         path
         for lane in machine.state.lanes.get(inner.path, {}).values()
         for path in lane.order
         if path not in inner.touched
-    ]
-    found: set[str] = set()
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting.extend(one for lane in machine.state.lanes.get(path, {}).values() for one in lane.order)
-    return sorted(found)
+    )
+    return machine.state.below(*left)
 
 
 def _leftover(machine: Machine, inner: Scope, below: list[str]) -> list[EffectRecord]:

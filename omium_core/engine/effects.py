@@ -25,7 +25,7 @@ from omium_core.model.effect import (
 from omium_core.model.failure import Failure
 from omium_core.recovery import breakers
 
-__all__ = ["claim_or_intend", "perform", "record_outcome"]
+__all__ = ["claim_or_intend", "perform", "record_outcome", "take_in"]
 
 # A request can meet a few standing effects one after the other, each is resolved or compensated once.
 MATCHES_MAX = 100
@@ -94,6 +94,26 @@ def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome
     else:
         evidence = machine.seal(outcome.failure.evidence)
         machine.event(e.EffectFailed, evidence, definite=outcome.definite, slot=record.slot, topic=topic, **facts)
+
+
+def take_in(machine: Machine, scope: Scope, path: str) -> Protocol[None]:
+    """Make what a finished step has done a part of the transaction around `scope`, which goes on from its outcome.
+
+    An earlier attempt at the transaction did it; if the present one did nothing of its own, it would seem to be an
+    effect itself, and be an answer also after what its outcome relies on was undone.
+    """
+    state, around = machine.state, scope.enclosing_transaction()
+    transaction = around.transaction if around is not None else None
+    if transaction is None:
+        return
+    inside = {one.id for one in state.within(transaction)}
+    for step in state.below(path):
+        for effect in state.of_step(step):
+            attempt = next((attempt for claimer, attempt in effect.claims if claimer == step), None)
+            if attempt is not None and effect.stands and not effect.abandoned and effect.id not in inside:
+                facts = {"step": step, "attempt": attempt, "slot": effect.slot, "within": transaction}
+                machine.event(e.EffectClaimed, effect=effect.id, **facts)
+    yield SOON
 
 
 def value_of(machine: Machine, record: EffectRecord) -> Protocol[Any]:
@@ -290,7 +310,8 @@ def _intend(
 
 def _conflict(machine: Machine, scope: Scope, slot: str, call: EffectCall, effect: EffectRecord) -> Protocol[str]:
     """Say what to do where another request stands in this slot: `reuse` or `perform`; a person decides by default."""
-    permit = machine.state.permits.get(slot) or {"reuse": "reuse", "repeat": "perform"}.get(call.on_conflict or "")
+    answered = machine.state.permits.get(scope.path, {}).get(slot)
+    permit = answered or {"reuse": "reuse", "repeat": "perform"}.get(call.on_conflict or "")
     if permit is not None:
         return permit
     before = yield Fetch(machine.state.id, effect.seq)

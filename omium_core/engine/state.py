@@ -65,7 +65,8 @@ class ExecutionState:
     suggested: dict[int, int] = attrs.field(factory=dict)
     # How often a runner died since the last checkpoint, or since a person answered.
     crashes: int = 0
-    permits: dict[str, str] = attrs.field(factory=dict)
+    # What people answered about requests of a step's present attempt, by step, then by slot.
+    permits: dict[str, dict[str, str]] = attrs.field(factory=dict)
     arguments_execution: str = ""
     arguments_seq: int = 0
     result_seq: int = 0
@@ -207,6 +208,16 @@ class ExecutionState:
         """Say whether a step had effects or inner steps, in any attempt."""
         return path in self._owned or path in self.lanes
 
+    def below(self, *paths: str) -> list[str]:
+        """Return the steps at some paths and all inside of them, in any attempt."""
+        waiting, found = list(paths), set[str]()
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found.add(path)
+                waiting.extend(one for lane in self.lanes.get(path, {}).values() for one in lane.order)
+        return sorted(found)
+
     def within(self, transaction: str) -> list[EffectRecord]:
         """Return the effects inside a transaction, and inside of those that are in it."""
         found: dict[str, EffectRecord] = {}
@@ -244,6 +255,8 @@ class ExecutionState:
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
         step.undecided = False
+        # What a person said of one request says nothing of the next attempt's, which is another in its words.
+        self.permits.pop(event.step, None)
         if self.status == "recovering":
             self.status = "running"
         if event.initial and event.agent is not None:
@@ -426,4 +439,4 @@ class ExecutionState:
             return
         self.review.answer, self.crashes = event, 0
         if self.review.request.slot is not None and event.action in ("reuse", "perform"):
-            self.permits[self.review.request.slot] = event.action
+            self.permits.setdefault(self.review.request.step, {})[self.review.request.slot] = event.action

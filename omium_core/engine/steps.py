@@ -60,6 +60,8 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: StepCall) -> Proto
     entry = machine.state.outcomes.get(path) if path in machine.state.steps else None
     # A failure is the answer within the attempt that met it; the next one tries again.
     if entry is not None and (known or (entry.kind != "failed" and entry.arguments == call.arguments)):
+        if not known:
+            yield from effects.take_in(machine, scope, path)
         return (yield from _answer(path, entry))
     scope.count(1)
     try:

@@ -21,7 +21,11 @@ def resolve(machine: Machine, effect: EffectRecord) -> Protocol[None]:
     """Find out whether an effect happened: ask the world, send it again under its key, or ask a person and stop."""
     if (yield from ask_world(machine, effect)):
         return
-    outcome: Outcome | None = (yield Resend(effect)) if effect.keyed else None
+    outcome: Outcome | None = None
+    if effect.keyed:
+        # An append tells a runner that it was taken over, so what it has to append is there BEFORE it sends anything.
+        yield DURABLE
+        outcome = yield Resend(effect)
     # Where the second sending certainly did not happen, the first one still may have.
     if (
         outcome is None

@@ -247,7 +247,10 @@ class CircuitChanged(_Event):
 
 @immutable(kw_only=True)
 class EffectClaimed(_Event):
-    """A standing effect answers a later request for the same, `within` a transaction it is one of its effects."""
+    """A standing effect answers a later request for the same, `within` a transaction it is one of its effects.
+
+    So it is with what a finished step did that a further attempt at the transaction goes on from.
+    """
 
     effect: str
     step: str

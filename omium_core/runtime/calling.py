@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -213,14 +212,5 @@ def _fingerprint(
 def _ladders(
     declaration: StepDeclaration, config: AgentConfig | None, agent: str | None, outer: tuple[Ladder, ...]
 ) -> tuple[Ladder, ...]:
-    own = _declared_ladders(declaration)
     configured = ladder_of(config, agent or "") if config is not None else None
-    return own + ((configured,) if configured is not None else ()) + outer
-
-
-@lru_cache(maxsize=4096)
-def _declared_ladders(declaration: StepDeclaration) -> tuple[Ladder, ...]:
-    own = [one.ladder(number) for number, one in enumerate(declaration.rollback_on, 1)]
-    if declaration.recovery is not None:
-        own.append(Ladder(declaration.recovery, f"recovery of {declaration.name}"))
-    return tuple(own)
+    return declaration.ladders + ((configured,) if configured is not None else ()) + outer

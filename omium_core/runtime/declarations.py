@@ -11,7 +11,7 @@ import attrs
 from omium_core.errors import NotDone, UsageError
 from omium_core.model.effect import COMPENSABLE, IDEMPOTENT, IRREVERSIBLE, READ
 from omium_core.recovery.breakers import Breaker
-from omium_core.recovery.ladders import Recovery
+from omium_core.recovery.ladders import Ladder, Recovery
 
 __all__ = [
     "Arguments",
@@ -126,7 +126,10 @@ class EffectDeclaration:
 
 @attrs.frozen(eq=False)
 class StepDeclaration:
-    """A unit whose outcome is recorded. A `transaction` is one effect if its body performs no declared one."""
+    """A unit whose outcome is recorded. A `transaction` is one effect if its body performs no declared one.
+
+    `ladders` are those that it declares, in order of precedence.
+    """
 
     name: str
     fn: Callable[..., Any]
@@ -135,6 +138,14 @@ class StepDeclaration:
     recovery: Recovery | None = None
     rollback_on: tuple[Any, ...] = ()
     transaction: EffectDeclaration | None = None
+    ladders: tuple[Ladder, ...] = attrs.field(init=False)
+
+    @ladders.default
+    def _declared(self) -> tuple[Ladder, ...]:
+        own = [one.ladder(number) for number, one in enumerate(self.rollback_on, 1)]
+        if self.recovery is not None:
+            own.append(Ladder(self.recovery, f"recovery of {self.name}"))
+        return tuple(own)
 
 
 @attrs.frozen(eq=False)

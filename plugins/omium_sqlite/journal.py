@@ -5,8 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from omium_core.errors import OmiumError, StoreError
@@ -15,6 +14,7 @@ from omium_core.interfaces.upkeep import Intervention, Pruning, Removed
 from omium_sqlite import checking, pruning, reading, upkeep
 from omium_sqlite.commit import GroupWriter, SqliteCommit
 from omium_sqlite.connections import Connections, Durability
+from omium_sqlite.forks import at_fork
 from omium_sqlite.runners import Runners
 
 __all__ = ["LARGE_BYTES", "SqliteJournal"]
@@ -46,7 +46,9 @@ class SqliteJournal:
         self._writer = GroupWriter(self._connections, large, large_bytes)
         self._runners = Runners(self._connections)
         self._large = large
-        _follow_forks(self)
+        at_fork("before", self._before_fork)
+        at_fork("after_in_parent", self._after_fork_in_parent)
+        at_fork("after_in_child", self._after_fork_in_child)
         atexit.register(self.close)
 
     def append(self, batch: Batch) -> SqliteCommit:
@@ -152,23 +154,3 @@ class SqliteJournal:
         self._connections.after_fork_in_child()
         self._writer.after_fork_in_child()
         self._runners.after_fork_in_child()
-
-
-def _follow_forks(journal: SqliteJournal) -> None:
-    """Let the journal hear of forks for as long as it lives; the interpreter has no way to unregister."""
-
-    def hook(method: Callable[[], None]) -> Callable[[], None]:
-        weak = weakref.WeakMethod(method)
-
-        def call() -> None:
-            alive = weak()
-            if alive is not None:
-                alive()
-
-        return call
-
-    os.register_at_fork(
-        before=hook(journal._before_fork),
-        after_in_parent=hook(journal._after_fork_in_parent),
-        after_in_child=hook(journal._after_fork_in_child),
-    )

@@ -12,7 +12,8 @@ from omium.testing import VirtualClock, opened
 from omium.testing.simulation import simulate
 from omium.testing.simulation.process import Death
 from omium.testing.simulation.programs import Effect, Program, Step
-from omium.testing.simulation.story import Story, tell
+from omium.testing.simulation.story import Story, Visit, tell
+from omium_core.model import events as e
 
 
 def test_a_step_that_needs_a_new_credential_gets_one(tmp_path: Path) -> None:
@@ -103,7 +104,32 @@ def test_no_outcome_keeps_a_shared_effect_that_was_undone() -> None:
         tell(program, Story(deaths=(Death(moment),)), keys_in_values=True)
 
 
-@pytest.mark.parametrize("seed", [5317])
+def test_an_answer_to_a_conflict_is_for_the_request_that_was_shown() -> None:
+    """Seeds 52852, 54719, 55832: each attempt words it anew, and each time a person is asked."""
+    program = Program((Step((Effect("irreversible", words=True),), fails=frozenset({1, 2}), ladder="retry"),))
+    ending = tell(program, Story())
+    asked = [one for one in ending.events if isinstance(one, e.ReviewRequested)]
+    assert [one.kind for one in asked] == ["effect_conflict"] * 2
+    assert ending.world.net() == {"s1:e2(1)": 3}
+
+
+def test_who_was_taken_over_sends_nothing_again() -> None:
+    """Seed 54622: what became of an effect is for the runner to find out that has the lease now."""
+    lost = Effect("compensable", keyed=True, trouble=("lost",))
+    program = Program((Step((lost,), ladder="retry", transaction=True),))
+    assert tell(program, Story(visits=(Visit(1, "sleep"),))).status == "completed"
+
+
+def test_a_transaction_of_finished_steps_is_no_answer_after_they_were_undone() -> None:
+    """Seed 51644: its second attempt only met the steps that an irreversible effect kept; then a person went back."""
+    kept = Step((Effect("compensable"), Effect("irreversible")))
+    program = Program((Step((kept,), fails=frozenset({1}), ladder="retry", transaction=True),))
+    ending = tell(program, Story(returns=(0,)), keys_in_values=True)
+    assert ending.world.net() == {"s1/s2:e3(1)": 1, "s1/s2:e4(101)": 1}
+    assert sum(what.startswith("undo") for what in ending.world.history) == 1
+
+
+@pytest.mark.parametrize("seed", [5317, 51644, 52852, 54622, 54719, 55832])
 def test_a_seed_that_broke_a_promise(seed: int) -> None:
     """As it was drawn, with everything else that happens in it."""
     simulate(seed)

@@ -20,7 +20,9 @@ from omium_core.errors import ExecutionBusy, ExecutionFenced, OmiumError
 
 __all__ = ["EXECUTION", "Ending", "Story", "Visit", "tell"]
 
-LIVES_MAX = 80
+# Ladders are finite but multiply: a dozen inner steps that each go back to the start twice need a hundred lives, with a
+# person's answer in each.
+LIVES_MAX = 500
 EXECUTION = "one"
 
 

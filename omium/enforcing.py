@@ -13,19 +13,20 @@ from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE
 from omium_core.recovery.policy import Policy
 from omium_core.runtime.declarations import EffectDeclaration, Registry, StepDeclaration, WorkflowDeclaration
+from omium_core.runtime.plain import plain_of_view
 from omium_core.runtime.store import Store
 
 if TYPE_CHECKING:
     from omium_policy.loaded import Loaded
 
-__all__ = ["check_nested", "started_under", "taken_over_under"]
+__all__ = ["Requests", "check_nested", "remember", "started_under", "taken_over_under"]
 
 
 def started_under(runtime: Runtime, declaration: WorkflowDeclaration, execution: str) -> Watch | None:
     """Return what a new execution's policy has to remember; None where it has no policy."""
     runtime.hooks.bind(declaration.options.get("channels", {}))
     policy = _in_force(runtime, declaration)
-    return Watch(policy, _Requests(runtime.store, execution)) if policy is not None else None
+    return Watch(policy, Requests(runtime.store, execution)) if policy is not None else None
 
 
 def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: ExecutionState) -> Watch | None:
@@ -33,9 +34,9 @@ def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: 
     if not state.policy:
         return None
     runtime.hooks.bind(declaration.options.get("channels", {}))
-    requests = _Requests(runtime.store, state.id)
+    requests = Requests(runtime.store, state.id)
     watch = Watch(_pinned(runtime, declaration, state), requests)
-    _remember(watch, requests, ExecutionState(), state.id, None)
+    remember(watch, requests, ExecutionState(), state.id, None)
     return watch
 
 
@@ -49,7 +50,7 @@ def check_nested(runtime: Runtime, declaration: WorkflowDeclaration, outer: Watc
         )
 
 
-class _Requests:
+class Requests:
     """Reads what effects of an execution were asked for, as rules see it."""
 
     def __init__(self, store: Store, execution: str) -> None:
@@ -61,18 +62,18 @@ class _Requests:
             body = self.store.view(self.execution, seq)
         except OmiumError:  # What was pruned cannot be looked at: the rule cannot tell, and counts it.
             return {}
-        arguments = body.get("arguments", {}) if isinstance(body, dict) else {}
+        arguments = plain_of_view(body.get("arguments", {})) if isinstance(body, dict) else {}
         return {"args": arguments, "event": arguments.get("facts", arguments)}
 
 
-def _remember(watch: Watch, requests: _Requests, state: ExecutionState, execution: str, until: int | None) -> None:
+def remember(watch: Watch, requests: Requests, state: ExecutionState, execution: str, until: int | None) -> None:
     """Fold the journal of an execution; that of a fork goes on where its source's was left."""
     for event in requests.store.events(execution):
         if until is not None and event.seq > until:
             return
         if isinstance(event, e.Forked):
             requests.execution = event.source
-            _remember(watch, requests, state, event.source, event.source_seq)
+            remember(watch, requests, state, event.source, event.source_seq)
             requests.execution = execution
         state.apply(event)
         watch.take(state, event)

@@ -83,6 +83,10 @@ class Monitors:
             return True
         return any(pattern.names(kind, name, phase) for one in self._wild for pattern in one.listens)
 
+    def rules_hearing(self, happening: Happening) -> tuple[str, ...]:
+        """Return the rules that this means something to, each once."""
+        return tuple(dict.fromkeys(one.rule.name for one in self._hearing(happening)))
+
     def peek(self, state: Memory, happening: Happening) -> tuple[Finding, ...]:
         """Return what would break if this happened; nothing is counted."""
         findings = []

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from omium.cli.governing import COMMANDS
+from omium.cli.hindsight import replay
 from omium.cli.options import common
 from omium.cli.output import Output
 from omium.cli.status import FAILED
@@ -176,7 +177,7 @@ def hash_(output: Output, files: tuple[str, ...]) -> None:
             click.echo(f"sha256:{digest}  {file}")
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, replay):
     policy.add_command(command)
 
 

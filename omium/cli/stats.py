@@ -72,8 +72,8 @@ def _totals(sums: Sums) -> dict[str, Any]:
         "checkpoint_success_rate": _share(one.succeeded, one.ended),
         "rollbacks": one.rollbacks,
         "model_calls": one.model_calls,
-        "cost": None,
-        "tokens": None,
+        "cost": float(one.cost) if one.cost is not None else None,
+        "tokens": one.tokens,
     }
 
 
@@ -100,7 +100,7 @@ def _lines(sums: Sums) -> list[tuple[str, str]]:
         ("mean time to recovery", f"{_seconds(one.recovery_s, one.recoveries)}, {one.recoveries} recoveries"),
         ("checkpoint success", f"{_percent(one.succeeded, one.ended)} of {one.ended} attempts"),
         ("model calls", str(one.model_calls)),
-        ("cost and tokens", "not known: nothing that was recorded says them"),
+        ("cost and tokens", _spent(one)),
     ]
 
 
@@ -113,6 +113,12 @@ def _row(by: str, name: str, one: Tally) -> tuple[str, ...]:
         return clean(name), str(one.attempts), good, str(one.failures), took, str(one.checkpoints)
     good, alone = _percent(one.completed, one.completed + one.halted), _percent(one.alone, one.troubled)
     return clean(name), str(one.executions), good, alone, took, str(one.checkpoints)
+
+
+def _spent(one: Tally) -> str:
+    said = [f"${one.cost:,f}"] if one.cost is not None else []
+    said += [f"{one.tokens:,} tokens"] if one.tokens is not None else []
+    return ", ".join(said) or "not known: nothing that was recorded says them"
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
 
 import attrs
 
@@ -41,6 +43,9 @@ class Tally:
     checkpoints: int = 0
     rollbacks: int = 0
     model_calls: int = 0
+    # What programs said that they used up; None where none of them said anything.
+    tokens: int | None = None
+    cost: Decimal | None = None
     steps: set[tuple[str, str]] = attrs.field(factory=set)
 
 
@@ -120,8 +125,10 @@ class _Reader:
                 self._fail(event)
             case e.CheckpointCommitted() if event.step:
                 self._add(event.step, "checkpoints")
-            case e.EffectDone() if event.kind == READ and event.model is not None:
-                self._add(event.step, "model_calls")
+            case e.EffectDone() | e.EffectFailed():
+                if isinstance(event, e.EffectDone) and event.kind == READ and event.model is not None:
+                    self._add(event.step, "model_calls")
+                self._spend(event.step, event.usage or {})
             case e.RolledBack():
                 for one in self.tallies:
                     one.rollbacks += 1
@@ -138,6 +145,13 @@ class _Reader:
         for one in (*self.tallies, self.sums.agent(self.agents.get(step))):
             for name in names:
                 setattr(one, name, getattr(one, name) + 1)
+
+    def _spend(self, step: str, usage: Mapping[str, Any]) -> None:
+        for one in (*self.tallies, self.sums.agent(self.agents.get(step))):
+            if "tokens" in usage:
+                one.tokens = (one.tokens or 0) + int(usage["tokens"])
+            if "cost" in usage:
+                one.cost = (one.cost or Decimal(0)) + Decimal(str(usage["cost"]))
 
     def _fail(self, event: e.StepFailed) -> None:
         self._add(event.step, "ended", "failures")

@@ -11,7 +11,7 @@ from typing import Any
 from omium_core.journal.codec import Codec
 from omium_core.journal.forms import DEPTH_MAX, ENUM, MODEL, NAMED_TUPLE, RECORD, Refused
 
-__all__ = ["OPAQUE", "plain"]
+__all__ = ["OPAQUE", "plain", "plain_of_view"]
 
 OPAQUE = object()
 """Stands for what is no data: a rule that asks for it cannot tell."""
@@ -45,3 +45,20 @@ def _taken_apart(codec: Codec, value: Any, depth: int) -> Any:
     if code in (RECORD, NAMED_TUPLE, MODEL):
         return {name: plain(codec, one, depth + 1) for name, one in parts[1].items()}
     return plain(codec, parts[2], depth + 1) if code == ENUM else OPAQUE
+
+
+def plain_of_view(value: Any) -> Any:
+    """Return a recorded value's data view as rules would have seen the value: without the tags of its classes."""
+    if isinstance(value, list):
+        return [plain_of_view(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    tag = value.get("@type")
+    if tag is None:
+        return {key: plain_of_view(one) for key, one in value.items()}
+    if "items" in value and tag in ("set", "frozenset", "dict"):
+        items = value["items"]
+        return [plain_of_view(one) for one in items] if tag != "dict" else {str(k): plain_of_view(v) for k, v in items}
+    if "value" in value and set(value) <= {"@type", "name", "value"}:
+        return Decimal(value["value"]) if tag == "decimal" else plain_of_view(value["value"])
+    return {key: plain_of_view(one) for key, one in value.items() if key != "@type"}

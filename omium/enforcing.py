@@ -35,7 +35,7 @@ def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: 
         return None
     runtime.hooks.bind(declaration.options.get("channels", {}))
     requests = Requests(runtime.store, state.id)
-    watch = Watch(_pinned(runtime, declaration, state), requests)
+    watch = Watch(_pinned(runtime, state), requests)
     remember(watch, requests, ExecutionState(), state.id, None)
     return watch
 
@@ -86,13 +86,9 @@ def _in_force(runtime: Runtime, declaration: WorkflowDeclaration) -> Policy | No
     return _as_asked(runtime, active.loaded) if active is not None else None
 
 
-def _pinned(runtime: Runtime, declaration: WorkflowDeclaration, state: ExecutionState) -> Policy:
-    from omium.activation import in_force, pinned
+def _pinned(runtime: Runtime, state: ExecutionState) -> Policy:
+    from omium.activation import pinned  # Only executions that have a policy import it.
 
-    if declaration.options.get("policy") is not None:
-        active = in_force(runtime, declaration)
-        if active is not None and active.hash == state.policy:
-            return _as_asked(runtime, active.loaded)
     return _as_asked(runtime, pinned(runtime, state.policy_name, state.policy).loaded)
 
 

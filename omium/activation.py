@@ -149,12 +149,15 @@ def short(hash: str) -> str:
 
 def _chosen(runtime: Runtime, places: tuple[str, ...]) -> str:
     """Return the place where a policy is, else the one where it was before it went."""
-    there = [one for one in places if len(places) == 1 or Path(one).exists()]
-    if not there:
-        project = runtime.config.project
-        known = (one for one in places if one in runtime.policies.files or _from_file(runtime, file_at(one, project)))
-        there = [next(known, places[0])]
-    return there[0]
+    there = next((one for one in places if len(places) == 1 or Path(one).exists()), None)
+    if there is not None:
+        return there
+    project = runtime.config.project
+    for one in places:
+        if one in runtime.policies.files or _from_file(runtime, file_at(one, project)) is not None:
+            return one
+    named, beside = file_at(places[-1], project), file_at(str(Path(places[0]).parent), project)
+    raise UsageError(f"there is no file `{named}`, neither in the working directory nor in `{beside}`")
 
 
 def _kept_file(runtime: Runtime, place: str) -> KeptFile:

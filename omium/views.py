@@ -11,6 +11,7 @@ import attrs
 from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError, UnknownType
 from omium_core.model import events as e
+from omium_core.model.failure import BLOCKING
 from omium_core.runtime.store import Store
 
 __all__ = ["CheckpointView", "Execution", "RecoveryView", "ViolationView"]
@@ -31,7 +32,7 @@ class CheckpointView:
 
 @attrs.frozen
 class ViolationView:
-    """A rule that was broken, where, and what it said."""
+    """A rule that was broken, where, and what it said; only what is `blocking` kept anything from going on."""
 
     step: str
     attempt: int
@@ -39,6 +40,9 @@ class ViolationView:
     message: str
     where: str | None
     values: dict[str, Any]
+    mode: str = BLOCKING
+    severity: str = ""
+    cite: str | None = None
 
 
 @attrs.frozen
@@ -149,9 +153,8 @@ class Execution:
 
     def _violation(self, event: e.PolicyViolated) -> ViolationView:
         body = self._store.view(self.id, event.seq)
-        return ViolationView(
-            event.step, event.attempt, event.rule, body.get("message", ""), event.where, body.get("values", {})
-        )
+        said = (body.get("message", ""), event.where, body.get("values", {}))
+        return ViolationView(event.step, event.attempt, event.rule, *said, event.mode, event.severity, body.get("cite"))
 
 
 def _time(seconds: float) -> datetime:

@@ -27,6 +27,7 @@ from omium_core.engine.commands import (
     Poll,
     Quiesce,
     Resend,
+    Screen,
     Sleep,
     Undo,
 )
@@ -204,6 +205,9 @@ class Run:
             return overtaken.stopped(self)
         if isinstance(command, Poll):
             return _polled(self, command)
+        if isinstance(command, Screen):
+            # It reads nothing that this runner has yet to write, so calls need not wait for the answers before them.
+            return performing.compute(self, command)
         if self.recorder.last is not None and not self.recorder.last.done:
             self.recorder.last.wait()
         return performing.compute(self, command)
@@ -222,6 +226,8 @@ class Run:
             return await self._in_thread(overtaken.stopped)
         if isinstance(command, Poll):
             return await self._in_thread(partial(_polled, command=command))
+        if isinstance(command, Screen):
+            return performing.compute(self, command)
         if self.recorder.last is not None and not self.recorder.last.done:
             await self._landed(self.recorder.last)
         return performing.compute(self, command)

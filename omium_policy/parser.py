@@ -6,12 +6,13 @@ import attrs
 from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 
 from omium_policy.building.items import file
+from omium_policy.building.parts import deeper_than, span
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.grammar import grammar
 from omium_policy.mistakes import described, position
 from omium_policy.repairing import repair
 from omium_policy.resuming import resume
-from omium_policy.source import Source, Span, hazards
+from omium_policy.source import Source, hazards
 from omium_policy.syntax import File
 
 __all__ = ["Parsed", "parse"]
@@ -45,15 +46,11 @@ def parse(source: Source) -> Parsed:
 
 def _too_deep(source: Source, tree: Tree[Token]) -> Diagnostic | None:
     """Return what is said of an expression whose tree is too deep to be walked: `1 + 1 + 1 + ...` nests, too."""
-    left: list[tuple[Tree[Token], int]] = [(tree, 0)]
-    while left:
-        node, depth = left.pop()
-        if depth > DEPTH_MAX:
-            said = f"this has more than {DEPTH_MAX} parts inside each other"
-            place = Span(node.meta.start_pos, node.meta.end_pos)
-            return Diagnostic("too-deep", said, source, place, "name a part of it with `let`")
-        left.extend((child, depth + 1) for child in node.children if isinstance(child, Tree))
-    return None
+    node = deeper_than(tree, DEPTH_MAX)
+    if node is None:
+        return None
+    said = f"this has more than {DEPTH_MAX} parts inside each other"
+    return Diagnostic("too-deep", said, source, span(node), "name a part of it with `let`")
 
 
 def _tree(source: Source) -> tuple[Tree[Token] | None, list[Diagnostic]]:

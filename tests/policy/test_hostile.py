@@ -55,7 +55,7 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "ands": (rule(" and ".join(["true"] * 9_000)), ""),
     "ors": (rule(" or ".join(["output.n > 1"] * 3_000)), ""),
     "sums": (let("1 + " * 9_000 + "1"), "too-deep"),
-    "quantifiers": (rule("all x in output.l satisfy " * 5_000 + "true"), "too-deep"),
+    "quantifiers": (rule("all x in output.l satisfy " * 2_500 + "true"), "too-deep"),
     "quantifiers inside each other": (
         rule("".join(f"all x{i} in output.l satisfy " for i in range(40)) + "output.n > 1"),
         "too-costly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from omium_policy.checking.costs import check_costs
 from omium_policy.checking.coverage import check_tests
 from omium_policy.checking.ladders import check_ladders
 from omium_policy.checking.names import check_names
@@ -19,6 +20,7 @@ def check(source: Source, scope: Scope) -> tuple[Diagnostic, ...]:
     report = Report(source)
     check_names(scope, report)
     check_rules(scope, report)
+    check_costs(scope, report)
     check_ladders(scope, report)
     check_tests(scope, report)
     unique = {(one.code, one.span.start, one.message): one for one in report.found}

@@ -13,6 +13,8 @@ __all__ = ["Diagnostic", "nearest", "rendered"]
 
 SEVERITIES = ("error", "warning", "coverage", "note")
 SHOWN_COLUMNS_MAX = 160
+COMPARED_WORDS_MAX = 1_000
+COMPARED_CHARS_MAX = 100
 
 
 @attrs.frozen
@@ -78,6 +80,8 @@ def nearest(word: str, known: object) -> str | None:
     """Return the known word that was probably meant."""
     import difflib
 
-    words = [str(one) for one in known]  # type: ignore[attr-defined]  # any iterable of names
-    found = difflib.get_close_matches(word, words, 1, 0.6)
+    words = (str(one) for one in known)  # type: ignore[attr-defined]  # any iterable of names
+    # Comparing is quadratic in the length, and what differs much in length is not what was meant.
+    alike = [one for one in words if len(one) <= COMPARED_CHARS_MAX and abs(len(one) - len(word)) <= len(word) // 2]
+    found = difflib.get_close_matches(word[:COMPARED_CHARS_MAX], alike[:COMPARED_WORDS_MAX], 1, 0.6)
     return found[0] if found else None

@@ -57,7 +57,8 @@ def _used(file: syntax.File, packs: Packs, report: Report, above: tuple[str, ...
     for pack in packs.resolve(file, report):
         yield Used(len(above), pack)
         if pack.name in above or len(above) >= PACKS_DEEP_MAX:
-            report.error("pack-cycle", f"the packs {' -> '.join((*above, pack.name))} use each other", file)
+            how = "use each other" if pack.name in above else f"are more than {PACKS_DEEP_MAX} deep"
+            report.error("pack-cycle", f"the packs {' -> '.join((*above, pack.name))} {how}", file)
         elif pack.name not in seen:
             seen.add(pack.name)
             # What a pack's own `use` gets wrong is the pack's mistake, and told at its place.

@@ -13,18 +13,26 @@ if TYPE_CHECKING:
 __all__ = ["parts", "placeholders", "values"]
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+VALUES_MAX = 100
 Part: TypeAlias = str | syntax.Expression
 
 
 def values(text: syntax.Literal) -> tuple[syntax.Expression | None, ...]:
     """Return the expressions in a message in their order; None for a brace that holds none."""
-    found = (_expression(match[1]) if match[1] is not None else None for match in _values_in(str(text.value)))
+    matches = _values_in(str(text.value))
+    if len(matches) > VALUES_MAX:
+        return (None,) * len(matches)
+    found = (_expression(match[1]) if match[1] is not None else None for match in matches)
     # They stand in the message, so that is where what is wrong with them is shown.
     return tuple(syntax.moved(one, text.span) if one is not None else None for one in found)
 
 
 def placeholders(message: syntax.Message, report: Report) -> list[syntax.Expression]:
     """Return the expressions in a message, and report what is none."""
+    if len(message.values) > VALUES_MAX:
+        said = f"the message has {len(message.values)} values, and {VALUES_MAX} are the most"
+        report.error("bad-placeholder", said, message.text)
+        return []
     for match, value in zip(_values_in(str(message.text.value)), message.values, strict=True):
         if value is None:
             said = f"`{match[0]}` is no value"
@@ -59,9 +67,14 @@ def _expression(text: str) -> syntax.Expression | None:
     from lark import UnexpectedInput
 
     from omium_policy.building.expressions import expression
+    from omium_policy.building.parts import deeper_than
     from omium_policy.grammar import grammar
+    from omium_policy.source import DEPTH_MAX, Source, hazards
 
+    if hazards(Source("", text)):
+        return None
     try:
-        return expression(grammar().parse(text, start="expr"))
+        tree = grammar().parse(text, start="expr")
     except UnexpectedInput:
         return None
+    return expression(tree) if deeper_than(tree, DEPTH_MAX) is None else None

@@ -7,12 +7,13 @@ from lark import Token, Tree, UnexpectedInput, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from omium_policy.building.items import file
+from omium_policy.building.parts import deeper_than, span
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.grammar import KEYWORDS_OF_STATEMENTS, grammar
 from omium_policy.mistakes import described, position
 from omium_policy.repairing import repair
 from omium_policy.resuming import close, leave, resume
-from omium_policy.source import Source, Span, hazards
+from omium_policy.source import Source, hazards
 from omium_policy.syntax import File
 
 __all__ = ["Parsed", "parse", "parse_before", "parse_what_is_there"]
@@ -74,15 +75,11 @@ def parse_before(source: Source, offset: int) -> InteractiveParser | None:
 
 def _too_deep(source: Source, tree: Tree[Token]) -> Diagnostic | None:
     """Return what is said of an expression whose tree is too deep to be walked: `1 + 1 + 1 + ...` nests, too."""
-    left: list[tuple[Tree[Token], int]] = [(tree, 0)]
-    while left:
-        node, depth = left.pop()
-        if depth > DEPTH_MAX:
-            said = f"this has more than {DEPTH_MAX} parts inside each other"
-            place = Span(node.meta.start_pos, node.meta.end_pos)
-            return Diagnostic("too-deep", said, source, place, "name a part of it with `let`")
-        left.extend((child, depth + 1) for child in node.children if isinstance(child, Tree))
-    return None
+    node = deeper_than(tree, DEPTH_MAX)
+    if node is None:
+        return None
+    said = f"this has more than {DEPTH_MAX} parts inside each other"
+    return Diagnostic("too-deep", said, source, span(node), "name a part of it with `let`")
 
 
 def _end(interactive: InteractiveParser) -> Tree[Token]:

@@ -96,13 +96,18 @@ class Resolver:
         root = node.root.text
         if root in self.names:
             return self._below(resolved.Load((root,), self.names[root]), root, node.parts)
-        let = self.scope.lets.get(root)
-        if let is None:
+        if root not in self.scope.lets:
             # A bare word stands for itself: one of an enumeration's.
             return resolved.Constant(root)
-        value = Resolver(self.scope, {}).resolve(let.value)
-        kind = Values(self.scope, Report(Source("", "")), {}).type_of(let.value)
-        return self._below(value, root, node.parts, kind)
+        return self._below(self.let(root), root, node.parts, self._values.let_type(root))
+
+    def let(self, name: str) -> Resolved:
+        """Return what stands for the name of a `let`."""
+        known = self.scope.let_values
+        if name not in known:
+            known[name] = Resolver(self.scope, {}).resolve(self.scope.lets[name].value)
+        found: Resolved = known[name]
+        return found
 
     def _below(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -61,6 +62,10 @@ class Scope:
     data: Mapping[str, ValueType]
     steps: Mapping[str, StepIO]
     lets: Mapping[str, syntax.Let]
+    # What is known of each `let` by now: one that is used by many is looked at once.
+    let_types: dict[str, ValueType] = attrs.field(factory=dict, eq=False, repr=False)
+    let_costs: dict[str, tuple[int, int]] = attrs.field(factory=dict, eq=False, repr=False)
+    let_values: dict[str, Any] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
     def of(

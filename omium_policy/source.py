@@ -14,6 +14,7 @@ from omium_policy.diagnostics import Diagnostic
 __all__ = ["Source", "Span", "comments", "hazards", "opaque_at"]
 
 CHARACTERS_MAX = 250_000
+WORDS_MAX = 20_000
 DEPTH_MAX = 40
 DIGITS_MAX = 30
 # What a bracket or a quote may be hidden in; everything else on a line is code.
@@ -100,7 +101,15 @@ def hazards(source: Source) -> list[Diagnostic]:
     if deep is not None:
         said = f"brackets are nested deeper than {DEPTH_MAX}"
         return [Diagnostic("too-deep", said, source, Span(deep, deep + 1), "name a part of it with `let`")]
+    # Words cost the time; a text that has fewer characters cannot have more of them.
+    if len(text) > WORDS_MAX and (words := _words(text)) > WORDS_MAX:
+        said = f"the file has {words:,} words and signs, and {WORDS_MAX:,} are the most"
+        return [Diagnostic("source-too-large", said, source, Span(0, 0), "split it into packs")]
     return []
+
+
+def _words(text: str) -> int:
+    return sum(1 for _ in re.finditer(r"\w+|[^\w\s]", _OPAQUE.sub("_", text)))
 
 
 def _hidden(text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -22,7 +22,7 @@ from omium_policy.scope import StepIO, roots
 from omium_policy.source import Source
 from omium_policy.types import ANYTHING, ValueType
 
-__all__ = ["Outcome", "run_tests"]
+__all__ = ["Outcome", "examples", "run_tests"]
 
 
 @attrs.frozen
@@ -44,6 +44,19 @@ def run_tests(source: Source, program: Program) -> tuple[Outcome, ...]:
     """Run a policy's tests and return what came of each, in their order. The policy MUST have passed its checks."""
     monitors = monitors_of(program)
     return tuple(_Run(source, program, monitors, test).outcome() for test in program.policy.of(syntax.Test))
+
+
+def examples(source: Source, program: Program) -> Iterator[dict[str, Any]]:
+    """Give the data of which the policy's own tests say that a rule holds. The policy MUST have passed its checks."""
+    monitors = monitors_of(program)
+    for test in program.policy.of(syntax.Test):
+        run = _Run(source, program, monitors, test)
+        for statement in test.statements:
+            match statement:
+                case syntax.Given(path, value):
+                    run.given = _with(run.given, path, run._stored(path, value))
+                case syntax.Case(path, value, "holds"):
+                    yield _with(run.given, path, run._stored(path, value))
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from omium.cli.costs import costs_as_data, costs_in_words
 from omium.cli.governing import COMMANDS
 from omium.cli.hindsight import replay
 from omium.cli.options import common
@@ -36,7 +37,8 @@ def check(output: Output, files: tuple[str, ...], program: str | None, sarif: bo
     """Say everything that is wrong with policies before they run; exit 1 when one cannot be used.
 
     Names, types and units, bounds that exclude each other, ladders that never end, rules without a test. It also tells
-    how long each ladder can wait in all, and what a host has to bind; with `--program`, what that program lacks.
+    how long each ladder can wait in all, what each step's rules cost at most, and what a host has to bind; with
+    `--program`, what that program lacks.
     """
     from omium.cli.binding import needs_facts, needs_text, with_binding
     from omium_policy.diagnostics import rendered
@@ -158,6 +160,29 @@ def explain(output: Output, file: str, rule: str | None) -> None:
         click.echo(text)
 
 
+@policy.command()
+@click.argument("file", metavar="FILE")
+@common
+@click.pass_obj
+def bench(output: Output, file: str) -> None:
+    """Measure what a policy's rules take on this machine, at each step and moment.
+
+    Rules are asked of data that their own tests give, where these hold. Next to it: what calling a function that does
+    nothing takes, and the most that the rules can cost, which does not depend on the machine.
+    """
+    from omium.cli.benching import measured
+
+    loaded = read_policy(file)
+    if loaded.errors:
+        raise UsageError(f"`{file}` has {len(loaded.errors)} errors; `omium policy check {file}` says which")
+    figures = measured(loaded)
+    if output.as_json:
+        output.data(figures.as_data())
+    else:
+        for line in figures.in_words():
+            click.echo(line)
+
+
 @policy.command(name="hash")
 @_files
 @common
@@ -182,7 +207,7 @@ for command in (*COMMANDS, replay):
 
 
 def _facts(loaded: Any) -> dict[str, Any]:
-    return {"file": loaded.source.name, "hash": loaded.hash, "waits": _waits(loaded)}
+    return {"file": loaded.source.name, "hash": loaded.hash, "waits": _waits(loaded), "costs": costs_as_data(loaded)}
 
 
 def _waits(loaded: Any) -> dict[str, float]:
@@ -204,7 +229,12 @@ def _summary(loaded: Any) -> str:
     waits = ", ".join(f"`{name}` {seconds_in_words(wait)}" for name, wait in _waits(loaded).items())
     extra = f"; {counts['warning']} warnings, {counts['coverage']} rules not covered by tests"
     said = extra if counts["warning"] or counts["coverage"] else ""
-    return f"{loaded.source.name}: ok{said}" + (f"\nlongest waits: {waits}" if waits else "")
+    lines = [
+        f"{loaded.source.name}: ok{said}",
+        *([f"longest waits: {waits}"] if waits else []),
+        *costs_in_words(loaded),
+    ]
+    return "\n".join(lines)
 
 
 def _outcome(outcome: Any) -> dict[str, Any]:

@@ -11,7 +11,20 @@ from omium_policy import literals
 from omium_policy.source import Span
 from omium_policy.syntax import Literal, Name
 
-__all__ = ["Part", "Parts", "duration", "literal", "name", "names", "some", "span", "text", "token", "trees"]
+__all__ = [
+    "Part",
+    "Parts",
+    "deeper_than",
+    "duration",
+    "literal",
+    "name",
+    "names",
+    "some",
+    "span",
+    "text",
+    "token",
+    "trees",
+]
 
 Part: TypeAlias = Tree[Token] | Token
 Parts: TypeAlias = list[Part]
@@ -36,6 +49,19 @@ def trees(parts: Iterable[Part], *kinds: str) -> Iterator[Tree[Token]]:
     for part in parts:
         if isinstance(part, Tree) and (not kinds or part.data in kinds):
             yield part
+
+
+def deeper_than(part: Part, most: int) -> Tree[Token] | None:
+    """Return a part that is deeper inside of this one, or a path that has more steps; None when there is none."""
+    left: list[tuple[Part, int]] = [(part, 0)]
+    while left:
+        node, depth = left.pop()
+        if not isinstance(node, Tree):
+            continue
+        if depth > most or (node.data == "path" and len(node.children) > most):
+            return node
+        left.extend((child, depth + 1) for child in node.children)
+    return None
 
 
 def some(parts: Iterable[Part], kind: str) -> Tree[Token] | None:

@@ -20,12 +20,17 @@ class Placed(Protocol):
     def span(self) -> Span: ...
 
 
+SUGGESTIONS_MAX = 50
+"""So many unknown names are told with one that was probably meant."""
+
+
 @attrs.define
 class Report:
     """What has been found in one file."""
 
     source: Source
     found: list[Diagnostic] = attrs.field(factory=list)
+    _suggested: int = attrs.field(default=0, init=False)
 
     def error(self, code: str, message: str, node: Placed, help: str | None = None) -> None:
         """Add what keeps the policy from activating."""
@@ -41,6 +46,10 @@ class Report:
 
     def unknown(self, code: str, what: str, node: Placed, name: str, known: Iterable[str]) -> None:
         """Add a name that nothing has, with the one that was probably meant."""
+        self._suggested += 1
+        if self._suggested > SUGGESTIONS_MAX:
+            self.error(code, f"there is no {what} `{name}`", node)
+            return
         words = sorted(known)
         meant = nearest(name, words)
         help = f"did you mean `{meant}`?" if meant else f"there is {_listed(words)}" if words else None

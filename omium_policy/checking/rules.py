@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from omium_policy import syntax
 from omium_policy.checking.bounds import check_bounds
 from omium_policy.checking.report import Report
@@ -23,10 +25,12 @@ def mode_of(rule: syntax.Rule, policy: syntax.Policy) -> str:
 def check_rules(scope: Scope, report: Report) -> None:
     """Check each rule, and the rules of one step together."""
     used: set[str] = set()
+    known: dict[str, syntax.Let] = {}
     for let in scope.policy.of(syntax.Let):
-        earlier = Values(scope, report, {})
-        earlier.type_of(let.value)
+        earlier = Values(attrs.evolve(scope, lets=known), report, {})
+        scope.let_types.setdefault(let.name.text, earlier.type_of(let.value))
         used |= earlier.used
+        known[let.name.text] = let
     for rule in scope.policy.of(syntax.Rule):
         values = Values(scope, report, roots(scope, rule.anchor))
         _check_statements(report, rule, values)

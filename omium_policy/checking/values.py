@@ -86,10 +86,7 @@ class Values:
             return self._inside(self.names[root], root, node.parts)
         if root in self.scope.lets:
             self.used.add(root)
-            let = self.scope.lets[root]
-            # Its own mistakes are reported where it stands.
-            quiet = Values(self.scope, Report(self.report.source), {})
-            return self._inside(quiet.type_of(let.value), root, node.parts)
+            return self._inside(self.let_type(root), root, node.parts)
         if not node.parts and (root in expected.words or root in self.words or expected.kind == "text"):
             return ValueType("enum", words=(root,))
         if expected.kind == "enum" and not node.parts:
@@ -97,6 +94,15 @@ class Values:
             return ANYTHING
         self.report.unknown("unknown-name", "name", node.root, root, [*self.names, *self.scope.lets])
         return ANYTHING
+
+    def let_type(self, name: str) -> ValueType:
+        """Return the type of a `let`."""
+        known = self.scope.let_types
+        if name not in known:
+            # One that uses itself is reported where it stands, and so is what else is wrong with it.
+            known[name] = ANYTHING
+            known[name] = Values(self.scope, Report(self.report.source), {}).type_of(self.scope.lets[name].value)
+        return known[name]
 
     def _inside(self, kind: ValueType, said: str, parts: tuple[syntax.Name | syntax.Expression, ...]) -> ValueType:
         for part in parts:

@@ -37,5 +37,9 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         return functools.partial(search, program)
     options = re2.Options()
     options.log_errors = False
-    found = re2.compile(pattern, options).search
+    try:
+        found = re2.compile(pattern, options).search
+    except re2.error:
+        # A version of it may have limits of its own; what is valid is said here, and matched in any case.
+        return functools.partial(search, program)
     return lambda text: found(text) is not None

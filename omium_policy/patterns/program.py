@@ -53,7 +53,11 @@ def _emit(tree: Tree, program: list[Instruction]) -> None:
             _emit_choice(parts, program)
         case Repeat(part, least, most):
             for _ in range(least):
+                before = len(program)
                 _emit(part, program)
+                if len(program) == before:
+                    # What is nothing is nothing a billion times.
+                    break
             if most is None:
                 _emit_loop(part, program)
             else:

@@ -73,7 +73,19 @@ def read(pattern: str) -> Tree:
     tree = reader.choice(0)
     if reader.at < len(pattern):
         raise PatternError("has a `)` that nothing opens")
+    if _repeats(tree) > REPEAT_MAX:
+        raise PatternError(f"repeats something more often than {REPEAT_MAX} times: repetitions inside others multiply")
     return tree
+
+
+def _repeats(tree: Tree) -> int:
+    """Return how often the innermost part is repeated; what has no end does not count, as in RE2."""
+    match tree:
+        case Repeat(part, least, most):
+            return max(least if most is None else most, 1) * _repeats(part)
+        case Sequence(parts) | Choice(parts):
+            return max((_repeats(part) for part in parts), default=1)
+    return 1
 
 
 @attrs.define

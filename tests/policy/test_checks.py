@@ -89,6 +89,8 @@ FAULTS = [
     ("handoff a -> b { quorum 4 of x, y, z within 5s }", "quorum-too-large"),
     ("handoff a -> b { byzantine 1 of x, y, z within 5s }", "quorum-too-large"),
     ("handoff a -> b { quorum 2 of w, x, y, z within 5s }", "minority"),
+    ("rule r after c { require all x in input.l satisfy all y in input.u satisfy y > x on fail halt }", "too-costly"),
+    ("let c = d let d = 1", "unknown-name"),
     ('test "x" { given input.n = 1 }', "expects-nothing"),
     ('test "x" { case output.n = 1 holds }', "case-of-nothing"),
     ("rule r after b { require output.n > 1 on fail halt }", "untested"),

@@ -67,6 +67,33 @@ def test_check_says_what_is_wrong_and_how_long_ladders_wait(file: Path) -> None:
     assert (result["ruleId"], result["level"]) == ("unknown-step", "error")
 
 
+def test_check_says_what_rules_cost(file: Path) -> None:
+    """The sum for each moment of a step, and the statement that is the most of it."""
+    said = "after `offer`: at most 38 operations, 16 of them `fair_wording`: require not output.rationale matches"
+    assert said in run("check", file).output
+    [costs] = [one["costs"] for one in json.loads(run("check", file, "--json").stdout)["policies"]]
+
+    assert [(one["when"], one["step"], one["cost"], one["most"]["rule"]) for one in costs] == [
+        ("after", "offer", 38, "fair_wording")
+    ]
+
+
+def test_bench_says_what_rules_take(file: Path, tmp_path: Path) -> None:
+    """Microseconds beside those of a bare call and the cost that is known without running, for policies and packs."""
+    text = run("bench", file)
+    assert (text.exit_code, "after `offer`: " in text.output) == (0, True)
+    found = json.loads(run("bench", file, "--json").stdout)
+    assert [(one["when"], one["step"], one["rules"], one["cost"], one["holds"]) for one in found["moments"]] == [
+        ("after", "offer", 5, 38, True)
+    ]
+    assert 0 < found["call_us"] < found["moments"][0]["us"]
+
+    baseline = next(path for path in PACKS if path.stem == "baseline")
+    assert "after `any step`: " in run("bench", baseline).output
+    file.write_text("omium 1 policy p { let a = b }")
+    assert run("bench", file).exit_code == 2
+
+
 def test_a_policy_with_errors_is_refused_with_all_of_them(file: Path) -> None:
     """`load_policy` raises one error that has every diagnostic."""
     file.write_text(file.read_text().replace("8.5%\n", "8.5\n", 1).replace("quorum 2", "quorum 9"))
@@ -113,7 +140,7 @@ def test_one_rule_can_be_explained(file: Path) -> None:
     assert run("explain", file, "apr_in_bnad").exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "test", "explain", "hash"])
+@pytest.mark.parametrize("command", ["check", "fmt", "test", "explain", "hash", "bench"])
 def test_files_that_are_not_there_or_no_text(command: str, tmp_path: Path) -> None:
     """One sentence and exit status 2."""
     binary = tmp_path / "b.omp"

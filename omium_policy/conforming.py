@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from omium_policy.evaluator import OPERATORS
@@ -20,10 +21,18 @@ def conforms(value: Any, kind: ValueType) -> bool:
         read = reader(kind)(value)
     except ValueError:
         return False
-    if kind.bound is not None and not OPERATORS[kind.bound[0]](read, kind.bound[1]):
+    if not all(OPERATORS[sign](read, _like(read, limit)) for sign, limit in kind.bounds):
         return False
     if kind.kind == "list" and kind.of is not None:
         return all(conforms(one, kind.of) for one in value)
     if kind.fields is None:
         return True
-    return isinstance(value, Mapping) and all(conforms(value.get(name), one) for name, one in kind.fields.items())
+    if not isinstance(value, Mapping):
+        return False
+    # A field of unknown type may be nothing, and has to be there all the same.
+    return all((one.optional or name in value) and conforms(value.get(name), one) for name, one in kind.fields.items())
+
+
+def _like(read: Any, limit: Any) -> Any:
+    """Return a limit as the kind of number that it is compared with: 0.1 as a float is more than the decimal 0.1."""
+    return float(limit) if isinstance(read, float) and isinstance(limit, Decimal) else limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -76,7 +76,7 @@ class Scope:
         imported: Mapping[str, ValueType] = MappingProxyType({}),
     ) -> Scope:
         """Return a policy's scope. `packs` gives each pack's full name by its alias, `imported` the data of `from`."""
-        data = {**imported, **_data(policy.of(syntax.Data))}
+        data = _data(policy, imported)
         steps = {step.text: StepIO() for workflow in policy.of(syntax.Workflow) for step in workflow.steps}
         for typed in policy.of(syntax.StepTypes):
             steps[typed.step.text] = StepIO(_named(typed.takes, data), _named(typed.gives, data))
@@ -120,18 +120,21 @@ def _named(name: syntax.Name | None, data: Mapping[str, ValueType]) -> ValueType
     return data.get(name.text, ANYTHING) if name is not None else ANYTHING
 
 
-def _data(declared: Iterable[syntax.Data]) -> dict[str, ValueType]:
+def _data(policy: Policy, imported: Mapping[str, ValueType]) -> dict[str, ValueType]:
     """Return the data types. One may use those before it; a type cannot contain itself."""
     known: dict[str, ValueType] = {}
-    for data in declared:
-        fields = {field.name.text: _field(field, known) for field in data.fields}
-        known[data.name.text] = types.record(fields, data.name.text)
+    for data in policy.items:
+        if isinstance(data, syntax.Data):
+            fields = {field.name.text: _field(field, known) for field in data.fields}
+            known[data.name.text] = types.record(fields, data.name.text)
+        elif isinstance(data, syntax.DataFrom):
+            known[data.name.text] = imported.get(data.name.text, ANYTHING)
     return known
 
 
 def _field(field: syntax.Field, known: Mapping[str, ValueType]) -> ValueType:
-    bound = (field.bound.operator, field.bound.value.value) if field.bound is not None else None
-    return attrs.evolve(_type(field.type, known), optional=field.optional, bound=bound)
+    bounds = ((field.bound.operator, field.bound.value.value),) if field.bound is not None else ()
+    return attrs.evolve(_type(field.type, known), optional=field.optional, bounds=bounds)
 
 
 def _type(written: syntax.Type, known: Mapping[str, ValueType]) -> ValueType:

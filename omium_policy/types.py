@@ -35,7 +35,7 @@ __all__ = [
 class ValueType:
     """What a value is. `anything` is a type that is not known: nothing about it is refused at load.
 
-    `bound` is an operator and what a field's value is compared with, such as `>= 0`.
+    `bounds` are operators and what a value is compared with, such as `>= 0`.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class ValueType:
     limit: int | None = None
     optional: bool = False
     name: str | None = None
-    bound: tuple[str, Any] | None = attrs.field(default=None, eq=False)
+    bounds: tuple[tuple[str, Any], ...] = attrs.field(default=(), eq=False)
 
     def __str__(self) -> str:
         """The type as a reader says it."""

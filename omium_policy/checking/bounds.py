@@ -10,7 +10,8 @@ import attrs
 
 from omium_policy import syntax
 from omium_policy.checking.report import Placed, Report
-from omium_policy.scope import Scope
+from omium_policy.scope import Scope, StepIO
+from omium_policy.types import ANYTHING
 
 __all__ = ["check_bounds"]
 
@@ -81,25 +82,16 @@ def _check_guards(report: Report, rule: syntax.Rule) -> None:
 
 def _declared(scope: Scope, step: str, path: str) -> _Interval:
     """Return the values that a field's own bound leaves, where it has one."""
-    root, _, name = path.partition(".")
+    root, *below = path.split(".")
+    io = scope.steps.get(step, StepIO())
+    data = {"input": io.takes, "output": io.gives}.get(root, ANYTHING)
     interval = _Interval()
-    for typed in scope.policy.of(syntax.StepTypes):
-        data = {"input": typed.takes, "output": typed.gives}.get(root)
-        if typed.step.text != step or data is None:
-            continue
-        for declared in (one for one in scope.policy.of(syntax.Data) if one.name.text == data.text):
-            for field in (one for one in declared.fields if one.name.text == name and one.bound is not None):
-                _narrow(interval, path, field, data.text)
+    for operator, value in data.at(tuple(below)).bounds:
+        ends = _range(operator, Decimal(value)) if isinstance(value, int | Decimal) else None
+        if ends is not None:
+            interval.narrow(_Bound(path, *ends, data.name or path, scope.policy))
+            interval.rules.append(data.name or path)
     return interval
-
-
-def _narrow(interval: _Interval, path: str, field: syntax.Field, data: str) -> None:
-    assert field.bound is not None
-    value = _number(field.bound.value)
-    ends = _range(field.bound.operator, value) if value is not None else None
-    if ends is not None:
-        interval.narrow(_Bound(path, *ends, data, field))
-        interval.rules.append(data)
 
 
 def _bounds(rule: syntax.Rule, kind: type[syntax.When] | type[syntax.Require]) -> Iterator[_Bound]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from omium_policy import syntax
 from omium_policy.editing.document import Document
-from omium_policy.editing.mentions import Mention, field_of
+from omium_policy.editing.mentions import Mention
 from omium_policy.explaining import rule_in_words
 from omium_policy.explaining.actions import ladder
 from omium_policy.explaining.expressions import listed, value
 from omium_policy.functions import BUILT_IN, Function
 from omium_policy.types import ANYTHING, ValueType
+from omium_policy.wording import shown
 
 __all__ = [
     "described",
@@ -121,11 +122,7 @@ def _value(document: Document, mention: Mention) -> str | None:
 
 
 def _field(document: Document, mention: Mention) -> str | None:
-    policy = _policy(mention)
-    name = mention.text.rpartition(".")[2]
-    found = field_of(policy, mention.owner, name) if mention.owner is not None else None
-    bound = found.bound if found is not None else None
-    bounded = f", {bound.operator} {value(bound.value)}" if bound is not None else ""
+    bounded = "".join(f", {sign} {shown(limit, mention.type)}" for sign, limit in mention.type.bounds)
     origin = f"\n\nA field of `{mention.owner}`." if mention.owner is not None else ""
     return f"**`{mention.text}`**: {type_words(mention.type)}{bounded}{origin}"
 

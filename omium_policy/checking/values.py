@@ -188,9 +188,17 @@ class Values:
         bare = [isinstance(one, syntax.Path) and not self._is_bound(one) for one in operands]
         known = [ANYTHING if word else self.type_of(one) for one, word in zip(operands, bare, strict=True)]
         expected = next((one for one in known if one.kind in ("enum", "text")), ANYTHING)
+        for one in operands:
+            self._is_word(one, next((kind for kind in known if kind.kind == "enum"), ANYTHING))
         return [
             self.type_of(one, expected) if word else kind for one, word, kind in zip(operands, bare, known, strict=True)
         ]
+
+    def _is_word(self, node: syntax.Expression, kind: ValueType) -> None:
+        """Check that a text is one of the words that it is compared with, or nothing would ever equal it."""
+        match node:
+            case syntax.Literal(kind="text", value=text) if kind.kind == "enum" and text not in kind.words:
+                self.report.unknown("unknown-word", "word", node, str(text), kind.words)
 
     def _is_bound(self, path: syntax.Path) -> bool:
         return bool(path.parts) or path.root.text in self.names or path.root.text in self.scope.lets
@@ -200,6 +208,7 @@ class Values:
         if isinstance(node.container, syntax.ListOf):
             for one in node.container.items:
                 self.fits(one, item, "what it is compared with")
+                self._is_word(one, item)
             return BOOLEAN
         container = self.type_of(node.container)
         if container.kind not in ("list", "record", "text", "anything"):

@@ -202,6 +202,9 @@ class _NoPacks:
     def beside(self, source: Source, path: str) -> None:
         return None
 
+    def text_beside(self, source: Source, path: str) -> None:
+        return None
+
 
 def _turns(ask: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Give the least that each takes, in microseconds; all take turns, and the timing's own call is taken off.

@@ -11,7 +11,7 @@ import attrs
 
 from omium.activation import Brought, bring_in, permission_for, pinned, ruling, short
 from omium.runtime import Runtime
-from omium.sources import Taken, file_at, taken
+from omium.sources import Taken, file_at, name_in, taken
 from omium_core.errors import PolicyError, UsageError
 from omium_core.model import events as e
 from omium_core.runtime import activating
@@ -213,7 +213,7 @@ def _at_git(runtime: Runtime, ref: str) -> Callable[[str], Taken]:
     project = _project(runtime)
 
     def text(path: Path) -> str | None:
-        command = ["git", "-C", str(project), "show", f"{ref}:./{file_at(str(path), project)}"]
+        command = ["git", "-C", str(project), "show", f"{ref}:./{name_in(path, project)}"]
         try:
             done = subprocess.run(command, capture_output=True, timeout=GIT_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

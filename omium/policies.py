@@ -158,3 +158,12 @@ class Packs:
         file = Path(source.name).parent / path
         text = self.read(file)
         return PackFile(path, "0.0.0", Source(str(file), text)) if text is not None else None
+
+    def text_beside(self, source: Source, path: str) -> str | None:
+        """Return the text of a file beside a policy; None where there is none."""
+        spec = self.packaged(source)
+        return spec.text_beside(path) if spec is not None else self.read(Path(source.name).parent / path)
+
+    def packaged(self, source: Source) -> PolicyPackSpec | None:
+        """Return the installed pack that a source is the text of; None for one from a file."""
+        return next((one for one in self.plugins.specs(PolicyPackSpec).values() if one.file == source.name), None)

@@ -1,4 +1,4 @@
-"""A policy's texts: taken from its file and its packs, and put together again from what was recorded of them."""
+"""A policy's texts: taken from its file, packs and schemas, and put together again from what was recorded of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omium_policy.loaded import Loaded
 from omium_policy.packs import PackFile
 from omium_policy.source import Source
 
-__all__ = ["Taken", "file_at", "places_of", "restored", "taken"]
+__all__ = ["Taken", "file_at", "name_in", "places_of", "restored", "taken"]
 
 # A clock's tick may hide a second change that comes at once, so what has just changed is read each time.
 SETTLED_NS = 2_000_000_000
@@ -85,14 +85,14 @@ def taken(place: str, plugins: Plugins, project: Path, read: Read | None = None)
 
 
 def restored(sources: Iterable[Mapping[str, str]], plugins: Plugins) -> Loaded:
-    """Load a policy from the texts that were taken, whatever has become of its files and packs."""
-    first, *packs = sources
-    return loaded(Source(first["file"], first["text"]), _Recorded(tuple(packs)), plugins)
+    """Load a policy from the texts that were taken, whatever has become of its files, packs and schemas."""
+    first, *others = sources
+    return loaded(Source(first["file"], first["text"]), _Recorded(tuple(others)), plugins)
 
 
 @attrs.define
 class _Taking:
-    """Finds packs, and keeps what it gave. Sources are named by their place in the project, where they lie in it."""
+    """Finds packs and schemas, and keeps what it gave. Sources are named by their place in the project, if in it."""
 
     packs: Packs
     project: Path
@@ -126,6 +126,24 @@ class _Taking:
             return None
         return self._kept(PackFile(path, "0.0.0", found), source.name)
 
+    def text_beside(self, source: Source, path: str) -> str | None:
+        found = self._beside(source, path)
+        if found is None:
+            return None
+        kept = {"schema": path, "beside": source.name, "file": found.name, "text": found.text}
+        if kept not in self.sources:
+            self.sources.append(kept)
+        return found.text
+
+    def _beside(self, source: Source, path: str) -> Source | None:
+        if self.packs.packaged(source) is not None:
+            text = self.packs.text_beside(source, path)
+            return Source(path, text) if text is not None else None
+        try:
+            return self._read(self.project / Path(source.name).parent / path)
+        except UsageError:
+            return None
+
     def _kept(self, found: PackFile | None, beside: str) -> PackFile | None:
         if found is not None:
             kept = {"pack": found.name, "version": found.version, "beside": beside}
@@ -142,13 +160,13 @@ class _Taking:
 
 @attrs.frozen
 class _Recorded:
-    """Finds packs among texts that were recorded."""
+    """Finds packs and schemas among texts that were recorded."""
 
-    packs: tuple[Mapping[str, str], ...]
+    texts: tuple[Mapping[str, str], ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(one["pack"] for one in self.packs if not one["beside"])
+        return tuple(one["pack"] for one in self.texts if "pack" in one and not one["beside"])
 
     def __call__(self, name: str) -> PackFile | None:
         return self._found(name, "")
@@ -156,9 +174,13 @@ class _Recorded:
     def beside(self, source: Source, path: str) -> PackFile | None:
         return self._found(path, source.name)
 
+    def text_beside(self, source: Source, path: str) -> str | None:
+        asked = path, source.name
+        return next((one["text"] for one in self.texts if (one.get("schema"), one["beside"]) == asked), None)
+
     def _found(self, name: str, beside: str) -> PackFile | None:
-        for one in self.packs:
-            if (one["pack"], one["beside"]) == (name, beside):
+        for one in self.texts:
+            if (one.get("pack"), one["beside"]) == (name, beside):
                 return PackFile(name, one["version"], Source(one["file"], one["text"]))
         return None
 

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import attrs
@@ -290,6 +291,17 @@ class PolicyPackSpec:
             return resources.files(package).joinpath(file).read_text(encoding="utf-8")
         except (ImportError, OSError, UnicodeDecodeError) as error:
             raise PluginError(self.name, f"cannot be read: `{self.file}`: {error}") from error
+
+    def text_beside(self, path: str) -> str | None:
+        """Read a file beside the pack's policy; None for one that cannot be read, or is not in its package."""
+        package, _, file = self.file.partition(":")
+        place = PurePosixPath(file).parent / path
+        if place.is_absolute() or ".." in place.parts:
+            return None
+        try:
+            return resources.files(package).joinpath(str(place)).read_text(encoding="utf-8")
+        except (ImportError, OSError, UnicodeDecodeError):
+            return None
 
 
 @attrs.frozen

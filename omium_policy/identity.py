@@ -17,14 +17,20 @@ from omium_policy.source import Span
 __all__ = ["from_data", "meaning", "places", "policy_hash", "to_data"]
 
 
-def policy_hash(file: syntax.File, packs: Iterable[str] = ()) -> str:
-    """Return the hash over the tree and the hashes of the packs it uses; formatting and comments do not change it."""
-    return hashlib.sha256(meaning(file, packs).encode()).hexdigest()
+def policy_hash(file: syntax.File, packs: Iterable[str] = (), schemas: Iterable[list[Any]] = ()) -> str:
+    """Return the hash over the tree, the hashes of the packs it uses and what its schemas mean.
+
+    Formatting and comments do not change it.
+    """
+    return hashlib.sha256(meaning(file, packs, schemas).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def meaning(file: syntax.File, packs: Iterable[str] = ()) -> str:
-    """Return the text that the hash is of: the tree without places, and the hashes of the packs."""
-    return json.dumps([to_data(file, places=False), sorted(packs)], separators=(",", ":"), ensure_ascii=False)
+def meaning(file: syntax.File, packs: Iterable[str] = (), schemas: Iterable[list[Any]] = ()) -> str:
+    """Return the text that the hash is of: the tree without places, the hashes of the packs, the schemas' meanings."""
+    said = sorted(schemas)
+    # A policy without schemas has the hash that it had before there were any.
+    parts = [to_data(file, places=False), sorted(packs), *([said] if said else [])]
+    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 
 
 def places(node: object) -> list[int]:

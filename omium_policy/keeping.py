@@ -1,8 +1,9 @@
 """Loaded policies are kept, so that the next process neither parses nor checks them, and does not import the parser.
 
-What is kept is plain JSON: the tree, where its nodes stand, what was found, and which packs it was loaded with. The
-policy's hash is over exactly the text that the tree is read from, and is computed each time: another tree, whoever put
-it there, has another hash. Reading makes values and nodes of the tree, and nothing else; what is odd is loaded anew.
+What is kept is plain JSON: the tree, where its nodes stand, what was found, and which packs and schemas it was loaded
+with. The policy's hash is over exactly the text that the tree is read from, and is computed each time: another tree,
+whoever put it there, has another hash. Reading makes values and nodes of the tree, and nothing else; what is odd is
+loaded anew.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from omium_policy.source import Source, Span
 if TYPE_CHECKING:
     from omium_policy import syntax
     from omium_policy.registry import Registry
+    from omium_policy.schemas import SchemaFile
 
 __all__ = ["Keeper", "load"]
 
-FORM = "omium policy 1"
+FORM = "omium policy 2"
 """The form of what is kept; it changes when that does."""
 
 
@@ -85,12 +87,13 @@ def _written(loaded: Loaded) -> bytes:
     from omium_policy.identity import meaning, places
 
     assert loaded.file is not None
-    used = loaded.contents.used
+    used, schemas = loaded.contents.used, loaded.contents.schemas
     sources = [loaded.source, *(one.pack.source for one in used)]
     body = json.dumps(
         {
-            "meaning": meaning(loaded.file, (one.pack.hash for one in used)),
+            "meaning": meaning(loaded.file, (one.pack.hash for one in used), (one.meaning for one in schemas)),
             "places": places(loaded.file),
+            "schemas": [[one.path, _digest(one.text)] for one in schemas],
             "packs": [_pack(one, _user(index, used)) for index, one in enumerate(used)],
             "found": [
                 [
@@ -132,13 +135,14 @@ def _pack(one: Used, user: int) -> dict[str, Any]:
         "name": pack.name,
         "version": pack.version,
         "text": _digest(pack.source.text),
-        "meaning": meaning(pack.file),
+        "meaning": meaning(pack.file, (), (one.meaning for one in pack.schemas)),
         "places": places(pack.file),
+        "schemas": [[one.path, _digest(one.text)] for one in pack.schemas],
     }
 
 
 def _read(data: bytes, source: Source, registry: Callable[[], Registry], finder: Finder) -> Loaded:
-    """Return what is kept; raise for what is damaged, or was loaded with other packs than there are now."""
+    """Return what is kept; raise for what is damaged, or was loaded with other packs or schemas than there are now."""
     digest, _, body = data.decode("utf-8", "surrogatepass").partition("\n")
     if digest != _digest(body):
         raise ValueError("it is damaged")
@@ -147,8 +151,9 @@ def _read(data: bytes, source: Source, registry: Callable[[], Registry], finder:
     sources = [source]
     for one in packs:
         sources.append(_same(one, sources[one["user"]], finder).source)
+    texts = [_texts(one, there, finder) for one, there in zip((kept, *packs), sources, strict=True)]
     hashes = [_digest(one["meaning"]) for one in packs]
-    tree, named = json.loads(kept["meaning"])
+    tree, named, *said = json.loads(kept["meaning"])
     if named != sorted(hashes):
         raise ValueError("it is of other packs")
     found = tuple(
@@ -160,10 +165,10 @@ def _read(data: bytes, source: Source, registry: Callable[[], Registry], finder:
         try:
             file = _file(tree, kept["places"])
             used = tuple(
-                Used(one["depth"], _used_pack(one, digest, there))
-                for one, digest, there in zip(packs, hashes, sources[1:], strict=True)
+                Used(one["depth"], _used_pack(one, digest, there, of))
+                for one, digest, there, of in zip(packs, hashes, sources[1:], texts[1:], strict=True)
             )
-            return contents_of(source, file, used, registry())
+            return contents_of(source, file, used, registry(), _schemas(texts[0], said))
         except Exception:  # see above
             from omium_policy import loading
 
@@ -179,9 +184,33 @@ def _same(kept: dict[str, Any], user: Source, finder: Finder) -> PackFile:
     return found
 
 
-def _used_pack(kept: dict[str, Any], digest: str, source: Source) -> Pack:
-    tree, _ = json.loads(kept["meaning"])
-    return Pack(kept["alias"], kept["name"], kept["version"], digest, source, _file(tree, kept["places"]))
+def _texts(kept: dict[str, Any], source: Source, finder: Finder) -> dict[str, str]:
+    """Return the texts of the schemas beside a source, by their paths; raise where one is another now."""
+    found: dict[str, str] = {}
+    for path, digest in kept["schemas"]:
+        text = finder.text_beside(source, path)
+        if text is None or _digest(text) != digest:
+            raise ValueError("a schema is another one")
+        found[path] = text
+    return found
+
+
+def _schemas(texts: dict[str, str], said: list[Any]) -> tuple[SchemaFile, ...]:
+    """Return what schemas mean, which is read from their texts; raise where the hash is over something else."""
+    if not texts and not said:
+        return ()
+    from omium_policy.schemas import read
+
+    found = tuple(read(path, text) for path, text in texts.items())
+    if said != [sorted(one.meaning for one in found)]:
+        raise ValueError("it is of other schemas")
+    return found
+
+
+def _used_pack(kept: dict[str, Any], digest: str, source: Source, texts: dict[str, str]) -> Pack:
+    tree, _, *said = json.loads(kept["meaning"])
+    file, schemas = _file(tree, kept["places"]), _schemas(texts, said)
+    return Pack(kept["alias"], kept["name"], kept["version"], digest, source, file, schemas)
 
 
 def _file(tree: Any, places: list[int]) -> syntax.File:

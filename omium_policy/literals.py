@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-__all__ = ["CURRENCIES", "duration", "number", "text"]
+__all__ = ["CURRENCIES", "duration", "number", "text", "written"]
 
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
@@ -27,3 +27,9 @@ def duration(written: str) -> Decimal:
 def text(written: str) -> str:
     """Return a text without its quotes and escapes."""
     return _ESCAPE.sub(lambda match: _ESCAPED[match[1]], written[1:-1])
+
+
+def written(value: str) -> str:
+    """Return a text with its quotes and escapes."""
+    escaped = {char: f"\\{escape}" for escape, char in _ESCAPED.items()}
+    return f'"{"".join(escaped.get(char, char) for char in value)}"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omium_policy.frozen import frozen
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from omium_policy.packs import Pack
     from omium_policy.program import Finding, Program
     from omium_policy.registry import Registry
+    from omium_policy.schemas import SchemaFile
+    from omium_policy.scope import Scope
     from omium_policy.source import Source
+    from omium_policy.types import ValueType
 
-__all__ = ["Contents", "Loaded", "Used", "contents_of", "names_of"]
+__all__ = ["Contents", "Loaded", "Used", "contents_of", "names_of", "scopes_of"]
 
 
 @frozen
@@ -29,12 +32,13 @@ class Used:
 
 @frozen
 class Contents:
-    """What is in a policy: its tree, all packs that it uses, and the programs, those of packs behind its own."""
+    """What is in a policy: its tree, all packs that it uses, the programs, those of packs behind its own, schemas."""
 
     file: syntax.File | None
     used: tuple[Used, ...] = ()
     programs: tuple[Program, ...] = ()
     own: tuple[Program, ...] = ()
+    schemas: tuple[SchemaFile, ...] = ()
 
 
 class Loaded:
@@ -87,20 +91,40 @@ class Loaded:
         return tuple(finding for program in self.programs for finding in program.judge(when, step, given))
 
 
-def contents_of(source: Source, file: syntax.File, used: tuple[Used, ...], registry: Registry) -> Contents:
+def contents_of(
+    source: Source,
+    file: syntax.File,
+    used: tuple[Used, ...],
+    registry: Registry,
+    schemas: tuple[SchemaFile, ...] = (),
+) -> Contents:
     """Return the contents of a file that has passed the checks, as all its packs have."""
     from omium_policy.program import program_of
-    from omium_policy.scope import Scope
 
-    own = tuple(program_of(source, Scope.of(policy, registry, names_of(file))) for policy in file.policies)
+    own = tuple(program_of(source, scope) for scope in scopes_of(file, registry, schemas))
     # A pack that is used twice judges once.
     packs = {one.pack.name: one.pack for one in reversed(used)}
     others = tuple(
-        program_of(pack.source, Scope.of(policy, registry, names_of(pack.file)), f"{pack.alias}.")
+        program_of(pack.source, scope, f"{pack.alias}.")
         for pack in (packs[name] for name in dict.fromkeys(one.pack.name for one in used))
-        for policy in pack.file.policies
+        for scope in scopes_of(pack.file, registry, pack.schemas)
     )
-    return Contents(file, used, (*own, *others), own)
+    return Contents(file, used, (*own, *others), own, schemas)
+
+
+def scopes_of(file: syntax.File, registry: Registry, schemas: tuple[SchemaFile, ...]) -> Iterator[Scope]:
+    """Give the names of each of a file's policies."""
+    from omium_policy.scope import Scope
+
+    for policy in file.policies:
+        types = _imported(policy, schemas) if schemas else {}
+        yield Scope.of(policy, registry, names_of(file), types)
+
+
+def _imported(policy: syntax.Policy, schemas: tuple[SchemaFile, ...]) -> dict[str, ValueType]:
+    from omium_policy.schemas import imported
+
+    return imported(policy, schemas)
 
 
 def names_of(file: syntax.File) -> dict[str, str]:

@@ -9,11 +9,11 @@ from omium_policy.checker import check
 from omium_policy.checking.report import Report
 from omium_policy.diagnostics import Diagnostic
 from omium_policy.identity import policy_hash
-from omium_policy.loaded import Contents, Loaded, Used, contents_of, names_of
+from omium_policy.loaded import Contents, Loaded, Used, contents_of, scopes_of
 from omium_policy.packs import Finder, Packs
 from omium_policy.parser import parse
 from omium_policy.registry import Registry
-from omium_policy.scope import Scope
+from omium_policy.schemas import SchemaFile, schemas_of
 from omium_policy.source import Source
 
 __all__ = ["Loaded", "load"]
@@ -34,11 +34,12 @@ def load(source: Source, registry: Registry, finder: Finder) -> Loaded:
         report.error("unknown-edition", said, file, "a newer version of Omium may know it")
         return _without_programs(source, file, tuple(report.found))
     used = tuple(_used(file, Packs(finder), report, (), set()))
-    found = (*report.found, *_checked(source, file, registry), *_checked_packs(used, registry))
-    digest = policy_hash(file, (one.pack.hash for one in used))
+    schemas = schemas_of(file, finder, report)
+    found = (*report.found, *_checked(source, file, registry, schemas), *_checked_packs(used, registry))
+    digest = policy_hash(file, (one.pack.hash for one in used), (one.meaning for one in schemas))
     if any(one.severity == "error" for one in found):
-        return _without_programs(source, file, found, digest, used)
-    contents = contents_of(source, file, used, registry)
+        return _without_programs(source, file, found, digest, Contents(file, used, schemas=schemas))
+    contents = contents_of(source, file, used, registry, schemas)
     return Loaded(source, found, digest, lambda: contents)
 
 
@@ -47,9 +48,9 @@ def _without_programs(
     file: syntax.File | None,
     found: tuple[Diagnostic, ...],
     digest: str = "",
-    used: tuple[Used, ...] = (),
+    contents: Contents | None = None,
 ) -> Loaded:
-    return Loaded(source, found, digest, lambda: Contents(file, used))
+    return Loaded(source, found, digest, lambda: contents or Contents(file))
 
 
 def _used(file: syntax.File, packs: Packs, report: Report, above: tuple[str, ...], seen: set[str]) -> Iterator[Used]:
@@ -67,12 +68,14 @@ def _used(file: syntax.File, packs: Packs, report: Report, above: tuple[str, ...
             report.found.extend(inner.found)
 
 
-def _checked(source: Source, file: syntax.File, registry: Registry) -> Iterator[Diagnostic]:
-    for policy in file.policies:
-        yield from check(source, Scope.of(policy, registry, names_of(file)))
+def _checked(
+    source: Source, file: syntax.File, registry: Registry, schemas: tuple[SchemaFile, ...]
+) -> Iterator[Diagnostic]:
+    for scope in scopes_of(file, registry, schemas):
+        yield from check(source, scope)
 
 
 def _checked_packs(used: tuple[Used, ...], registry: Registry) -> Iterator[Diagnostic]:
     """Give what is wrong with the packs themselves; what is only worth knowing of them is told to their authors."""
     for pack in {one.pack.name: one.pack for one in used}.values():
-        yield from (one for one in _checked(pack.source, pack.file, registry) if one.severity == "error")
+        yield from (one for one in _checked(pack.source, pack.file, registry, pack.schemas) if one.severity == "error")

@@ -9,7 +9,9 @@ import attrs
 from omium_policy import syntax
 from omium_policy.checking.names import FAILURE_KINDS
 from omium_policy.loaded import Loaded
+from omium_policy.schemas import SchemaFile, imported
 from omium_policy.source import Source, Span
+from omium_policy.types import ANYTHING, ValueType
 
 __all__ = ["ELEMENT", "FieldNeed", "Need", "Needs", "needs_of"]
 
@@ -68,23 +70,24 @@ def needs_of(loaded: Loaded) -> Needs:
     """Return what a file and its packs need from a host. What stands in tests needs nothing."""
     names: dict[tuple[str, str], Need] = {}
     fields: dict[tuple[str, str, tuple[str, ...]], FieldNeed] = {}
-    for source, file in _files(loaded):
+    for source, file, schemas in _files(loaded):
         packs = {str(use.alias.text if use.alias else _last(use)): str(use.pack.value) for use in file.uses}
         ruled = tuple(f"{pack}.{rule}" for pack in packs for rule in _rules_of(loaded, packs[pack]))
         for policy in file.policies:
+            types = imported(policy, schemas)
             for need in _Reader(source, policy, packs, ruled).needs():
                 names.setdefault((need.kind, need.name), need)
-            for field in _fields(source, policy):
+            for field in _fields(source, policy, types):
                 fields.setdefault((field.step, field.root, field.path), field)
     return Needs(tuple(names.values()), tuple(fields.values()))
 
 
-def _files(loaded: Loaded) -> Iterator[tuple[Source, syntax.File]]:
+def _files(loaded: Loaded) -> Iterator[tuple[Source, syntax.File, tuple[SchemaFile, ...]]]:
     if loaded.file is None:
         return
-    yield loaded.source, loaded.file
+    yield loaded.source, loaded.file, loaded.contents.schemas
     for pack in {pack.name: pack for pack in loaded.packs}.values():
-        yield pack.source, pack.file
+        yield pack.source, pack.file, pack.schemas
 
 
 def _last(use: syntax.Use) -> str:
@@ -161,15 +164,15 @@ class _Reader:
         return f"{self.packs.get(head, head)}{dot}{rest}"
 
 
-def _fields(source: Source, policy: syntax.Policy) -> Iterator[FieldNeed]:
+def _fields(source: Source, policy: syntax.Policy, types: Mapping[str, ValueType]) -> Iterator[FieldNeed]:
     """Give the fields that a policy's types and rules speak of; those of declared types are theirs to name."""
-    data = {one.name.text: one for one in policy.of(syntax.Data)}
+    data = {one.name.text: one for one in policy.items if isinstance(one, syntax.Data | syntax.DataFrom)}
     typed: set[tuple[str, str]] = set()
     for step in policy.of(syntax.StepTypes):
         for root, name in (("input", step.takes), ("output", step.gives)):
             if name is not None and name.text in data:
                 typed.add((step.step.text, root))
-                for path, span in _declared(data[name.text], data):
+                for path, span in _declared(data[name.text], data, types):
                     yield FieldNeed(step.step.text, root, path, source, span)
     for rule in policy.of(syntax.Rule):
         if rule.anchor is not None and rule.anchor.step is not None:
@@ -180,8 +183,15 @@ def _fields(source: Source, policy: syntax.Policy) -> Iterator[FieldNeed]:
                         yield FieldNeed(*key, _path(node.parts), source, node.span)
 
 
-def _declared(data: syntax.Data, known: Mapping[str, syntax.Data]) -> Iterator[tuple[tuple[str, ...], Span]]:
+def _declared(
+    data: syntax.Data | syntax.DataFrom,
+    known: Mapping[str, syntax.Data | syntax.DataFrom],
+    types: Mapping[str, ValueType],
+) -> Iterator[tuple[tuple[str, ...], Span]]:
     """Give the fields that a value of a data type has in any case; a type uses only those before it."""
+    if isinstance(data, syntax.DataFrom):
+        yield from ((path, data.file.span) for path in _required(types.get(data.name.text, ANYTHING)))
+        return
     for field in data.fields:
         if not field.optional:
             path: tuple[str, ...] = (field.name.text,)
@@ -191,8 +201,19 @@ def _declared(data: syntax.Data, known: Mapping[str, syntax.Data]) -> Iterator[t
                 path, kind = (*path, ELEMENT), kind.of
             earlier = {name: one for name, one in known.items() if one.span.start < data.span.start}
             inner = earlier.get(kind.names[0].text) if kind.kind == "ref" else None
-            for rest, _ in _declared(inner, earlier) if inner is not None else ():
+            for rest, _ in _declared(inner, earlier, types) if inner is not None else ():
                 yield (*path, *rest), field.name.span
+
+
+def _required(kind: ValueType) -> Iterator[tuple[str, ...]]:
+    """Give the fields that a value of a type has in any case, and those in them and in their elements."""
+    for name, field in (kind.fields or {}).items():
+        if not field.optional:
+            path: tuple[str, ...] = (name,)
+            yield path
+            while field.kind == "list" and field.of is not None:
+                path, field = (*path, ELEMENT), field.of
+            yield from ((*path, *rest) for rest in _required(field))
 
 
 def _path(parts: Iterable[syntax.Name | syntax.Expression]) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from omium_policy.frozen import frozen
 if TYPE_CHECKING:
     from omium_policy import syntax
     from omium_policy.checking.report import Report
+    from omium_policy.diagnostics import Diagnostic
     from omium_policy.parser import Parsed
+    from omium_policy.schemas import SchemaFile
     from omium_policy.source import Source
 
 __all__ = ["Finder", "Pack", "PackFile", "Packs", "alias_of", "find", "resolve"]
@@ -46,6 +48,12 @@ class Finder(Protocol):
         """Return the pack at a path that is relative to a source's."""
         ...
 
+    def text_beside(self, source: Source, path: str) -> str | None:
+        """Return the text at a path that is relative to a source's, of a pack in a package inside of that; None for
+        one that cannot be read.
+        """
+        ...
+
 
 @frozen
 class Pack:
@@ -57,6 +65,7 @@ class Pack:
     hash: str
     source: Source
     file: syntax.File
+    schemas: tuple[SchemaFile, ...] = ()
 
 
 def alias_of(use: syntax.Use) -> str:
@@ -71,7 +80,7 @@ class Packs:
     """The packs of one load; each is read once, however often it is used."""
 
     finder: Finder
-    _read: dict[tuple[str, str], tuple[Parsed, str]] = attrs.field(factory=dict, init=False)
+    _read: dict[tuple[str, str], tuple[Parsed, str, tuple[SchemaFile, ...]]] = attrs.field(factory=dict, init=False)
 
     def resolve(self, file: syntax.File, report: Report) -> tuple[Pack, ...]:
         """Return the packs that a file uses; what is wrong with them is reported where they are named."""
@@ -96,7 +105,7 @@ class Packs:
             return None
         if not _fits(use, found, report):
             return None
-        parsed, digest = self._parsed(found)
+        parsed, digest, schemas = self._parsed(found)
         if parsed.file is None:
             first = parsed.diagnostics[0]
             said = f"the pack `{name}` has mistakes, the first at {first.source.name}:{first.line}: {first.message}"
@@ -107,9 +116,9 @@ class Packs:
             said = f"the pack `{name}` is not the one that was pinned; its hash is sha256:{digest}"
             report.error("pin-differs", said, use.pinned or use)
             return None
-        return Pack(alias_of(use), found.name, found.version, digest, found.source, parsed.file)
+        return Pack(alias_of(use), found.name, found.version, digest, found.source, parsed.file, schemas)
 
-    def _parsed(self, found: PackFile) -> tuple[Parsed, str]:
+    def _parsed(self, found: PackFile) -> tuple[Parsed, str, tuple[SchemaFile, ...]]:
         # The parser is imported for packs that are read, not for the names of packs whose policy was kept.
         from omium_policy.identity import policy_hash
         from omium_policy.parser import parse
@@ -117,8 +126,23 @@ class Packs:
         key = (found.source.name, found.source.text)
         if key not in self._read:
             parsed = parse(found.source)
-            self._read[key] = parsed, policy_hash(parsed.file) if parsed.file is not None else ""
+            schemas, errors = self._schemas(parsed)
+            if errors:
+                # A schema that cannot be used breaks the pack as a mistake in its text does.
+                parsed = attrs.evolve(parsed, file=None, diagnostics=errors)
+            meanings = (one.meaning for one in schemas)
+            digest = policy_hash(parsed.file, (), meanings) if parsed.file is not None else ""
+            self._read[key] = parsed, digest, schemas
         return self._read[key]
+
+    def _schemas(self, parsed: Parsed) -> tuple[tuple[SchemaFile, ...], tuple[Diagnostic, ...]]:
+        """Return a pack's schemas, and what is wrong with them."""
+        from omium_policy.checking.report import Report
+        from omium_policy.schemas import schemas_of
+
+        report = Report(parsed.source)
+        schemas = schemas_of(parsed.file, self.finder, report) if parsed.file is not None else ()
+        return schemas, tuple(one for one in report.found if one.severity == "error")
 
 
 def resolve(file: syntax.File, finder: Finder, report: Report) -> tuple[Pack, ...]:

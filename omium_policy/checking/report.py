@@ -44,6 +44,10 @@ class Report:
         """Add what no test shows."""
         self.found.append(Diagnostic(code, message, self.source, node.span, help, "coverage"))
 
+    def note(self, code: str, message: str, node: Placed, help: str | None = None) -> None:
+        """Add what is worth knowing, and no mistake."""
+        self.found.append(Diagnostic(code, message, self.source, node.span, help, "note"))
+
     def unknown(self, code: str, what: str, node: Placed, name: str, known: Iterable[str]) -> None:
         """Add a name that nothing has, with the one that was probably meant."""
         self._suggested += 1

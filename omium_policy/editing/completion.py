@@ -15,7 +15,7 @@ from omium_policy.editing.document import Document
 from omium_policy.editing.expecting import Expected, expected_at
 from omium_policy.functions import BUILT_IN
 from omium_policy.grammar import keywords
-from omium_policy.literals import CURRENCIES, SECONDS
+from omium_policy.literals import CURRENCIES, SECONDS, written
 from omium_policy.source import Span
 
 __all__ = ["Completion", "completions"]
@@ -82,9 +82,11 @@ def _names(document: Document, cursor: Cursor, expected: Expected) -> Iterator[C
             plain = cursor.quoted or "." in name or _NAME.match(name) is not None
             yield Completion(name, kind, cursor.span, detail, name if plain else f"`{name}`")
     for word in expected.type.words:
-        yield Completion(word, "word", cursor.span, str(expected.type))
+        yield Completion(word, "word", cursor.span, str(expected.type), word if _NAME.match(word) else written(word))
     for name, kind_ in expected.members.items():
-        yield Completion(name, "field", cursor.span, type_words(kind_))
+        # A schema may have fields of which no path can ask.
+        if _NAME.match(name) is not None:
+            yield Completion(name, "field", cursor.span, type_words(kind_))
     for name, kind_ in expected.values.items():
         yield Completion(name, "value", cursor.span, type_words(kind_))
 

@@ -28,7 +28,10 @@ def definitions(document: Document, offset: int) -> tuple[Target, ...]:
         return _in_pack(document, mention)
     if mention.kind == "field" and mention.owner is not None:
         field = field_of(mention.policy, mention.owner, mention.text.rpartition(".")[2])
-        return (Target(document.source, field.name.span),) if field is not None else ()
+        if field is not None:
+            return (Target(document.source, field.name.span),)
+        # The fields of a schema are where the schema is named.
+        return tuple(Target(document.source, one.span) for one in declarations(mention.policy, "data", mention.owner))
     found = [name.span for name in declarations(mention.policy, mention.kind, mention.text)]
     others = [span for span in found if span != mention.span]
     return tuple(Target(document.source, span) for span in (others or found)[:1])

@@ -13,6 +13,7 @@ from omium_policy.checking.values import Values
 from omium_policy.packs import Finder, Pack, resolve
 from omium_policy.parser import parse_what_is_there
 from omium_policy.registry import Registry
+from omium_policy.schemas import imported, schemas_of
 from omium_policy.scope import Scope
 from omium_policy.source import Source
 from omium_policy.types import ValueType
@@ -48,7 +49,8 @@ class Document:
     @functools.cached_property
     def _scopes(self) -> Mapping[str, Scope]:
         names = {alias: pack.name for alias, pack in self.packs.items()}
-        return {one.name.text: Scope.of(one, self.registry, names) for one in self.policies}
+        schemas = schemas_of(self.file, self.finder, Report(self.source)) if self.file is not None else ()
+        return {one.name.text: Scope.of(one, self.registry, names, imported(one, schemas)) for one in self.policies}
 
     def scope(self, policy: syntax.Policy) -> Scope:
         """Return the names of one of its policies."""

@@ -37,6 +37,8 @@ def _items(policy: syntax.Policy) -> Iterator[Symbol]:
             case syntax.Data(name=name, fields=fields):
                 parts = tuple(Symbol(one.name.text, "field", one.span, one.name.span) for one in fields)
                 yield Symbol(name.text, "data", item.span, name.span, parts)
+            case syntax.DataFrom(name=name):
+                yield Symbol(name.text, "data", item.span, name.span)
             case syntax.Rule(name=name):
                 yield Symbol(name.text, "rule", item.span, name.span)
             case syntax.Recovery(name=name):

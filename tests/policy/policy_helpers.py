@@ -34,9 +34,10 @@ FINANCE = Registry(
 
 @attrs.frozen
 class Shelf:
-    """Packs by name, each a text."""
+    """Packs by name, each a text, and schemas by path."""
 
     texts: dict[str, tuple[str, str]] = attrs.field(factory=dict)
+    schemas: dict[str, str] = attrs.field(factory=dict)
 
     def __call__(self, name: str) -> PackFile | None:
         if name not in self.texts:
@@ -50,6 +51,9 @@ class Shelf:
 
     def beside(self, source: Source, path: str) -> PackFile | None:
         return self(path)
+
+    def text_beside(self, source: Source, path: str) -> str | None:
+        return self.schemas.get(path)
 
 
 SHELF = Shelf({"omium.finance": ("1.2.0", 'omium 1 policy omium.finance version "1.2.0" { title "Finance" }')})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -23,6 +24,7 @@ from omium_core.errors import PolicyError, UsageError
 from omium_core.model import events as e
 from omium_core.runtime.declarations import Arguments, StepDeclaration, WorkflowDeclaration
 from omium_core.runtime.pruning import Choice, plan, prune
+from omium_policy.in_force import in_force as in_force_of
 
 MONDAY_NOON = 1_780_315_200.0
 """2026-06-01 12:00 UTC."""
@@ -181,6 +183,37 @@ def test_a_pack_beside_it_is_watched_too(runtime: Runtime, project: Path) -> Non
     write(project, pack.replace("5", "4"), "fees.omp")
 
     assert now(runtime).hash != first.hash
+
+
+def schema(most: int) -> str:
+    """Return what a quote may be."""
+    rate = {"type": "number", "maximum": most}
+    return json.dumps({"type": "object", "properties": {"rate": rate}, "required": ["rate"]})
+
+
+def test_a_schema_is_watched_and_recorded_with_the_policy(opened: Callable[[], Runtime], project: Path) -> None:
+    """One that means something else is another version; what was pinned keeps the schema that it had then."""
+    declared = 'data Quote from "quote.json" step quote gives Quote rule right after quote { require step.conforms }'
+    write(project, schema(9), "quote.json")
+    write(project, text(99, more=declared))
+    runtime = opened()
+    first = now(runtime)
+    write(project, schema(9).replace(",", ",\n"), "quote.json")
+    assert now(runtime).hash == first.hash
+    write(project, schema(5), "quote.json")
+    second = now(runtime)
+    assert second.hash != first.hash
+    (project / "quote.json").unlink()
+    assert now(runtime).hash == second.hash
+
+    runtime = opened()
+    for version, limit in ((first, 9), (second, 5)):
+        asked = in_force_of(pinned(runtime, "acme.loans", version.hash).loaded)
+        broken = [
+            [one.rule for one in asked.judge("after", "quote", {"output": {"rate": rate}, "step": {"conforms": True}})]
+            for rate in (limit, limit + 1)
+        ]
+        assert broken == [[], ["right"]]
 
 
 def test_a_path_is_beside_the_code_that_names_it(runtime: Runtime, project: Path) -> None:

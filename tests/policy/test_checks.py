@@ -144,7 +144,7 @@ def test_a_pack_with_a_pin_is_used() -> None:
 def test_every_code_has_its_section_and_its_test() -> None:
     """The page, the code and the tests know the same diagnostics."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    used = set(re.findall(r'(?:error|warning|coverage|unknown|Diagnostic)\(\s*"([a-z-]+)"', text))
+    used = set(re.findall(r'(?:error|warning|coverage|note|unknown|Diagnostic|Unusable)\(\s*"([a-z-]+)"', text))
     used |= {"never", "too-often"}
     sections = re.findall(r"^## `([a-z-]+)`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 

@@ -185,6 +185,27 @@ def test_drift_from_a_revision(project: Path) -> None:
     assert run("drift", "--git", "nowhere").exit_code == 1
 
 
+def test_drift_by_a_schema(project: Path) -> None:
+    """A schema that means something else drifts, one that is only laid out otherwise does not; git has it as well."""
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(project))
+    schema = '{"properties": {"rate": {"type": "number"}}}'
+    (project / "schemas").mkdir()
+    (project / "schemas" / "quote.json").write_text(schema)
+    write(9)
+    declared = 'data Quote from "schemas/quote.json" step quote gives Quote rule'
+    Path("loans.omp").write_text(Path("loans.omp").read_text().replace("rule", declared, 1))
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    run("activate", "loans.omp", "--by", "ann")
+    (project / "schemas" / "quote.json").write_text(schema.replace("{", "{\n"))
+    assert run("drift").exit_code == 0
+    (project / "schemas" / "quote.json").write_text(schema.replace("number", "integer"))
+    assert run("drift").exit_code == 1
+    assert run("drift", "--git", "HEAD").exit_code == 0
+    (project / "schemas" / "quote.json").unlink()
+    assert "schemas/quote.json" in run("drift").output
+
+
 def test_what_was_never_in_force_has_not_drifted() -> None:
     """There is nothing to compare a new file with."""
     write(9)

@@ -164,6 +164,7 @@ class Finder:
     names = ()
     def __call__(self, name): return None
     def beside(self, source, path): return None
+    def text_beside(self, source, path): return None
 
 class Keeper:
     data = None

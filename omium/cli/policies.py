@@ -21,7 +21,7 @@ __all__ = ["policy"]
 
 @click.group()
 def policy() -> None:
-    """Check, format, test and explain `.omp` files; say which is in force, and since when."""
+    """Check, test and explain `.omp` files; see and change what is in force."""
 
 
 _files = click.argument("files", nargs=-1, required=True, metavar="FILE...")

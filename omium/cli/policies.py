@@ -21,7 +21,7 @@ __all__ = ["policy"]
 
 @click.group()
 def policy() -> None:
-    """Check, test and explain `.omp` files; see and change what is in force."""
+    """Check, test, explain and activate `.omp` files."""
 
 
 _files = click.argument("files", nargs=-1, required=True, metavar="FILE...")

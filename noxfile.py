@@ -59,7 +59,8 @@ def torture(session: nox.Session) -> None:
     """Press as hard as we can for an hour or two: kills, flipped bits, full disks, simulated worlds."""
     install_omium(session)
     install_groups(session, "test")
-    session.run("pytest", "--torture", *(session.posargs or ["tests/torture"]))
+    policies = ["tests/policy/test_mutations.py", "tests/policy/test_properties.py"]
+    session.run("pytest", "--torture", *(session.posargs or ["tests/torture", *policies]))
 
 
 @nox.session

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 
-from omium_core.engine import committing, places, steps
+from omium_core.engine import committing, effects, places, steps
 from omium_core.engine.calls import EffectCall, Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Fetch, Restore
 from omium_core.engine.machine import Carried, Machine, Protocol
@@ -59,6 +59,8 @@ def begin(machine: Machine, scope: Scope, lane: Lane, name: str) -> Protocol[Blo
     path, known = yield from places.locate(machine, scope, lane, name, "")
     scope.touched.add(path)
     entry = machine.state.outcomes.get(path)
+    if entry is not None and not known:
+        yield from effects.take_in(machine, scope, path)
     inner = _entered(machine, scope, lane, path, name, "block", goes_on=known, ended=entry is not None)
     value = (yield Fetch(entry.execution, entry.seq)) if entry is not None and entry.digest else None
     return Block(path, name, entry is not None, inner, value)
@@ -86,6 +88,8 @@ def begin_transaction(machine: Machine, scope: Scope, lane: Lane, effect: Effect
         raise Carried((yield Restore(path, (yield Fetch(entry.execution, entry.seq)))))
     call = StepCall(name, "", lambda: None, effect=effect)
     ended = entry is not None and entry.kind != "failed"
+    if ended and not known:
+        yield from effects.take_in(machine, scope, path)
     inner = _entered(machine, scope, lane, path, name, "transaction", goes_on=known, ended=ended)
     answered = yield from steps.open_transaction(machine, inner, call)
     if answered is not None:

@@ -97,7 +97,7 @@ def record_outcome(machine: Machine, scope: Scope, record: EffectRecord, outcome
 
 
 def take_in(machine: Machine, scope: Scope, path: str) -> Protocol[None]:
-    """Make what a finished step has done a part of the transaction around `scope`, which goes on from its outcome.
+    """Make what a finished step or block has done a part of the transaction around `scope`, which goes on from it.
 
     An earlier attempt at the transaction did it; if the present one did nothing of its own, it would seem to be an
     effect itself, and be an answer also after what its outcome relies on was undone.

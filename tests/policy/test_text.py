@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from policy_helpers import codes, loaded
@@ -139,17 +138,3 @@ def test_a_tree_survives_as_data(model: str) -> None:
     assert [getattr(one, "span", None) for one in walk(again)] == [getattr(one, "span", None) for one in walk(file)]
     with pytest.raises(ValueError, match="`walk` is no part of a policy"):
         from_data({"walk": []})
-
-
-def test_threads_load_and_judge_at_once(model: str) -> None:
-    """Eight threads, one policy: the same diagnostics and the same verdicts."""
-    given = {"input": {"risk": "low", "income": 90_000}, "output": {"apr": 0, "amount": 1000}, "step": {"elapsed": 1}}
-
-    def work(_: int) -> tuple[str, ...]:
-        found = loaded(model)
-        return (*codes(found), *(one.message for one in found.judge("after", "offer", given)))
-
-    with ThreadPoolExecutor(8) as threads:
-        said = set(threads.map(work, range(40)))
-
-    assert said == {("APR 0% is outside our licensed band of 2.5% to 8.5%.",)}

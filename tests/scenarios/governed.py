@@ -36,14 +36,14 @@ def tone_check(rate: float) -> str:
     return "nobody can judge the tone of a number"
 
 
-@workflow(name="lend", policy="governed.omp")
-def lend(applicant: str) -> str:
+@workflow(name="write", policy="governed.omp")
+def write(applicant: str) -> str:
     offer(applicant)
     return letter(applicant)
 
 
-@workflow(name="lend_hastily", policy="governed.omp")
-def lend_hastily(applicant: str) -> str:
+@workflow(name="write_hastily", policy="governed.omp")
+def write_hastily(applicant: str) -> str:
     sent = letter(applicant)
     offer(applicant)
     return sent

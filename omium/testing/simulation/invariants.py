@@ -52,6 +52,7 @@ def journal(events: list[e.Event]) -> None:
     attempts: dict[str, int] = {}
     taken: Counter[tuple[str, str, int]] = Counter()
     intents: dict[str, list[int]] = {}
+    claimed: dict[str, list[tuple[int, str]]] = {}
     undo_intents: set[str] = set()
     state = ExecutionState()
     undone: list[list[int]] | None = None
@@ -69,7 +70,7 @@ def journal(events: list[e.Event]) -> None:
                     f"{event.source} rung {event.rung} again"
                 )
             case e.StepFailed():
-                none_of_it(state, event)
+                none_of_it(state, event, claimed)
             case e.EffectIntended(kind=kind) if kind == COMPENSATION:
                 assert event.of in intents
                 assert state.effects[event.of].value_seq, "an effect without a known value is undone"
@@ -78,6 +79,8 @@ def journal(events: list[e.Event]) -> None:
                 intents.setdefault(event.effect, []).append(event.seq)
             case e.EffectDone() | e.EffectFailed() | e.EffectResolved() | e.EffectClaimed() if event.effect:
                 assert event.effect in intents
+                if isinstance(event, e.EffectClaimed):
+                    claimed.setdefault(event.effect, []).append((event.seq, event.step))
             case e.EffectCompensated():
                 assert event.effect in undo_intents
                 if undone is not None:
@@ -101,16 +104,27 @@ def journal(events: list[e.Event]) -> None:
                     assert effect.state in (COMPENSATED, FAILED), f"{effect.name} is {effect.state} after a rollback"
 
 
-def none_of_it(state: ExecutionState, failed: e.StepFailed) -> None:
-    """Check that a transaction has undone what it did by the time its failure is told, where that can be undone."""
+def none_of_it(state: ExecutionState, failed: e.StepFailed, claimed: dict[str, list[tuple[int, str]]]) -> None:
+    """Check that a transaction has undone what it did by the time its failure is told, where that can be undone.
+
+    `claimed` says of effects by which steps they were claimed, and when: it was in this attempt, if that is `failed`.
+    """
     path = failed.step
     if state.steps[path].kind != "transaction":
         return
+    began = state.steps[path].started
     standing = [one for one in state.effects.values() if one.state == DONE and one.stands]
     inside = [one for one in standing if not one.is_claimed_outside(path)]
     # What failed inside of it has no claims any more, and an irreversible effect of it stands for good.
     final = [
-        one for one in inside if one.kind == IRREVERSIBLE and (one.claims or f"{one.step}/".startswith(f"{path}/"))
+        one
+        for one in inside
+        if one.kind == IRREVERSIBLE
+        and (
+            one.claims
+            or f"{one.step}/".startswith(f"{path}/")
+            or any(seq > began and f"{step}/".startswith(f"{path}/") for seq, step in claimed.get(one.id, ()))
+        )
     ]
     if not final:
         left = [one.name for one in inside if one.kind == COMPENSABLE and one.claims]
@@ -148,7 +162,10 @@ def effects(world: World, state: ExecutionState, crashed: bool) -> None:
             assert effect.key in done, f"{effect.name} is done in the ledger, the world knows nothing"
             if not crashed:
                 undoing = done[effect.key].undone
-                known = state.status == "paused" or (effect.undoing and state.status == "halted")
+                # Nobody runs it now, so one that is running was left by a runner that died while it undid this: not by
+                # the present process, but by one that came beside it.
+                left = ("halted", "running", "recovering")
+                known = state.status == "paused" or (effect.undoing and state.status in left)
                 assert not undoing or known, f"{effect.name} was undone, the ledger says done"
 
 

@@ -21,8 +21,11 @@ def looping(machine: Machine, path: str, call: StepCall) -> Failure | None:
     outcome: str | None = None
     for number in range(count - 1, count - 1 - limit, -1):
         before = f"{stem}#{number}" if number > 1 else stem
-        step, entry = machine.state.steps.get(before), machine.state.outcomes.get(before)
-        if step is None or step.arguments != call.arguments or entry is None:
+        step = machine.state.steps.get(before)
+        if step is None or step.arguments != call.arguments:
+            return None
+        entry = machine.state.outcomes.get(before)
+        if entry is None:
             return None
         said = f"{entry.kind}:{entry.digest}"
         if outcome is not None and said != outcome:

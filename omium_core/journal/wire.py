@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from json.encoder import encode_basestring
-from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -19,72 +19,52 @@ from omium_core.errors import Corrupted
 from omium_core.interfaces.checkpoint import JournalRow
 from omium_core.model.events import EVENT_TYPES, Event
 
-__all__ = ["GENESIS", "body_of", "header_of", "link", "read_header", "read_row", "split_bodies"]
+__all__ = ["GENESIS", "body_of", "chained", "header_of", "link", "read_header", "read_row", "split_bodies"]
 
 GENESIS = hashlib.sha256(b"omium journal 1").hexdigest()
 """What the first event of a chain follows."""
 
+_sha256 = hashlib.sha256
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COMMON = ("body", "digest", "size", "seq", "epoch", "at")
-
-
-@attrs.frozen
-class _Form:
-    """How the header of one kind of event is written: the texts that it always has, then what has another value.
-
-    A field that has its default is not written. Most events have all of theirs, so that is found out at once.
-    """
-
-    opening: str
-    texts: Callable[[Event], tuple[str, ...]]
-    names: tuple[str, ...]
-    defaults: tuple[Any, ...]
-    others: Callable[[Event], tuple[Any, ...]]
-    tuples: tuple[str, ...]
-
-    @classmethod
-    def of(cls, kind: type[Event]) -> _Form:
-        """Return the form of a kind of event."""
-        own = [one for one in attrs.fields(kind) if one.name not in _COMMON]
-        texts = [one.name for one in own if one.default is attrs.NOTHING and one.type == "str"]
-        others = [one for one in own if one.name not in texts]
-        return cls(
-            f'{{"type":"{kind.__name__}","seq":%d,"epoch":%d,"at":%r' + "".join(f',"{name}":%s' for name in texts),
-            _values_of(texts),
-            tuple(one.name for one in others),
-            tuple(one.default for one in others),
-            _values_of([one.name for one in others]),
-            tuple(one.name for one in own if one.type == "tuple[str, ...]"),
-        )
-
-
-def _values_of(names: list[str]) -> Callable[[Event], tuple[Any, ...]]:
-    """Return what gives the values of fields."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    # Of a single one `attrgetter` gives no tuple, and of none it is not there.
-    single = attrgetter(*names) if names else None
-    return lambda event: (single(event),) if single is not None else ()
-
-
-_FORMS = {name: _Form.of(kind) for name, kind in EVENT_TYPES.items()}
+_TUPLES = {
+    name: [one.name for one in attrs.fields(kind) if one.type == "tuple[str, ...]"]
+    for name, kind in EVENT_TYPES.items()
+}
 
 
 def header_of(event: Event) -> str:
     """Return the event's header as it is stored."""
-    form = _FORMS[type(event).__name__]
-    header = form.opening % (event.seq, event.epoch, event.at, *map(_json, form.texts(event)))
-    others = form.others(event)
-    if others != form.defaults:
-        for name, value, default in zip(form.names, others, form.defaults, strict=True):
-            if value != default:
-                header += f',"{name}":{_json(value)}'
-    if event.digest is not None:
-        header += f',"body":"{event.digest}","size":{event.size}'
-        if event.body is not None and event.body.key_id is not None:
-            header += f',"key_id":{_json(event.body.key_id)}'
-    return header + "}"
+    return _writer_of(type(event).__name__)(event)
+
+
+@cache
+def _writer_of(kind: str) -> Callable[[Event], str]:
+    """Return what writes the headers of one kind of event: the texts that it always has, then what has another value.
+
+    It is compiled from the class's fields, as attrs makes constructors: three headers are written in every step.
+    """
+    own = [one for one in attrs.fields(EVENT_TYPES[kind]) if one.name not in _COMMON]
+    texts = [one.name for one in own if one.default is attrs.NOTHING and one.type == "str"]
+    others = [one for one in own if one.name not in texts]
+    always = '"seq":{event.seq},"epoch":{event.epoch},"at":{event.at!r}'
+    always += "".join(f',"{name}":{{_text(event.{name})}}' for name in texts)
+    lines = ["def write(event):", f"""    header = f'{{{{"type":"{kind}",{always}'"""]
+    for one in others:
+        lines.append(f"    if event.{one.name} != {one.name}:")
+        lines.append(f"""        header += f',"{one.name}":{{_json(event.{one.name})}}'""")
+    lines.append("""    return header + (_end(event) if event.digest is not None else "}")""")
+    names: dict[str, Any] = {one.name: one.default for one in others}
+    made: dict[str, Callable[[Event], str]] = {}
+    exec("\n".join(lines), names | {"_text": encode_basestring, "_json": _json, "_end": _end}, made)
+    return made["write"]
+
+
+def _end(event: Event) -> str:
+    """Return the end of the header of an event that has a body."""
+    key = event.body.key_id if event.body is not None else None
+    return f',"body":"{event.digest}","size":{event.size}' + (f',"key_id":{_json(key)}}}' if key is not None else "}")
 
 
 def _json(value: Any) -> str:
@@ -96,8 +76,16 @@ def _json(value: Any) -> str:
 
 def link(previous: str, header: str, body_digest: str | None) -> str:
     """Return the chain's hash after an event, in hex."""
-    content = bytes.fromhex(previous) + header.encode("utf-8", "surrogatepass")
-    return hashlib.sha256(content + bytes.fromhex(body_digest or "")).hexdigest()
+    return chained(previous, (header,), (body_digest,))
+
+
+def chained(previous: str, headers: Sequence[str], body_digests: Sequence[str | None]) -> str:
+    """Return the chain's hash after events, in hex."""
+    digest = bytes.fromhex(previous)
+    for header, body in zip(headers, body_digests, strict=True):
+        content = digest + header.encode("utf-8", "surrogatepass")
+        digest = _sha256(content + bytes.fromhex(body) if body else content).digest()
+    return digest.hex()
 
 
 def read_row(row: JournalRow) -> list[Event]:
@@ -140,7 +128,7 @@ def _event(row: JournalRow, header: str) -> Event:
         if digest is not None and not _DIGEST.fullmatch(digest):
             raise ValueError(digest)
         fields.pop("key_id", None)
-        for field in _FORMS[name].tuples:
+        for field in _TUPLES[name]:
             if field in fields:
                 fields[field] = tuple(fields[field])
         return EVENT_TYPES[name](**fields)

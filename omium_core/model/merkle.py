@@ -64,7 +64,7 @@ class MerkleMap(Generic[V]):
         """Return the map with `key` set."""
         place = _place(key)
         leaf = _Leaf(place, key, value, _sha256(place + digest.encode()).digest())
-        return MerkleMap(_insert(self._root, leaf, 0))
+        return MerkleMap(_insert(self._root, leaf))
 
     def without(self, key: str) -> MerkleMap[V]:
         """Return the map without `key`; a key that is not there changes nothing."""
@@ -91,14 +91,25 @@ def _branch(place: bytes, depth: int) -> int:
     return byte & 15 if depth & 1 else byte >> 4
 
 
-def _insert(node: _Node[V] | None, leaf: _Leaf[V], depth: int) -> _Node[V]:
-    if node is None or (isinstance(node, _Leaf) and node.key == leaf.key):
-        return leaf
-    if isinstance(node, _Leaf):
-        branch = _branch(node.place, depth)
-        node = _with_child(_EMPTY, branch, node)
-    branch = _branch(leaf.place, depth)
-    return _with_child(node, branch, _insert(node.children[branch], leaf, depth + 1))
+def _insert(root: _Node[V] | None, leaf: _Leaf[V]) -> _Node[V]:
+    above: list[tuple[_Fork[V], int]] = []
+    node, place = root, leaf.place
+    while isinstance(node, _Fork):
+        branch = _branch(place, len(above))
+        above.append((node, branch))
+        node = node.children[branch]
+    new = leaf if node is None or node.key == leaf.key else _forked(node, leaf, len(above))
+    for fork, branch in reversed(above):
+        new = _with_child(fork, branch, new)
+    return new
+
+
+def _forked(one: _Leaf[V], other: _Leaf[V], depth: int) -> _Fork[V]:
+    """Return the forks that lead to two leaves, as many as their places have in common from a depth on."""
+    first, second = _branch(one.place, depth), _branch(other.place, depth)
+    if first == second:
+        return _with_child(_EMPTY, first, _forked(one, other, depth + 1))
+    return _with_child(_with_child(_EMPTY, first, one), second, other)
 
 
 def _remove(node: _Node[V] | None, place: bytes, key: str, depth: int) -> _Node[V] | None:

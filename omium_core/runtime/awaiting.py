@@ -118,14 +118,17 @@ class Turn:
         self._tell()
 
     def _tell(self) -> None:
-        """Tell those whose commit has its fate, and come back with the last one of the others."""
+        """Tell those whose commit has its fate, and come back with the first one of the others.
+
+        A journal sets all fates of a group BEFORE it tells anybody, so whoever comes first brings the whole group.
+        """
         for commit, arrived in self._waiting:
             # A task that was cancelled meanwhile waits no more.
             if commit.done and not arrived.done():
                 arrived.set_result(None)
         self._waiting = [one for one in self._waiting if not one[1].done()]
         if self._waiting:
-            self._waiting[-1][0].on_done(self._wake)
+            self._waiting[0][0].on_done(self._wake)
 
     def _wake(self) -> None:
         # A loop that was closed meanwhile has nobody who waits.

@@ -207,19 +207,18 @@ def _attempt(run: Run, command: Attempt) -> Invocation:
         for name, value in command.attributes.items():
             setattr(agent, name, value)
     # A transaction is an effect itself until its body performs a declared one, so its body has that effect's key.
-    own = run.machine.state.effects.get(scope.transaction or "")
+    own = run.machine.state.effects.get(scope.transaction) if scope.transaction is not None else None
     frame = Frame(
         run,
         scope,
         scope.main,
         owner(),
-        name=scope.path,
-        agent=call.agent,
-        told=command.told,
-        fixes=command.fixes,
-        key=own.key if own is not None else None,
+        scope.path,
+        call.agent,
+        command.told,
+        command.fixes,
+        own.key if own is not None else None,
     )
-
     wrappers = _Wrappers.around(run, scope.path)
 
     def succeeded(value: Any) -> Outcome:

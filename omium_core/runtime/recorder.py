@@ -12,7 +12,8 @@ import attrs
 from omium_core.engine.state import ExecutionState
 from omium_core.errors import OmiumError
 from omium_core.interfaces.checkpoint import Batch, Commit, Journal, StatusChange
-from omium_core.journal.wire import header_of, link
+from omium_core.journal.wire import chained, header_of
+from omium_core.model.body import Blob, Reliance
 from omium_core.model.events import Event
 
 __all__ = ["Recorder"]
@@ -69,13 +70,21 @@ class Recorder:
             return
 
     def _batch(self, events: list[Event], row: Row) -> Batch:
-        headers = [header_of(event) for event in events]
-        bodies = [event.body for event in events if event.body is not None]
-        reliances = [body.reliance for body in bodies if body.reliance is not None]
+        headers: list[str] = []
+        digests: list[str | None] = []
+        stored: list[bytes] = []
+        blobs: tuple[Blob, ...] = ()
+        reliances: tuple[Reliance, ...] = ()
+        for event in events:
+            headers.append(header_of(event))
+            digests.append(event.digest)
+            body = event.body
+            if body is not None:
+                stored.append(body.data)
+                if body.reliance is not None:
+                    blobs, reliances = blobs + body.blobs, (*reliances, body.reliance)
         before, previous, said = self.epoch, self.digest, self.row
-        digest = previous
-        for event, header in zip(events, headers, strict=True):
-            digest = link(digest, header, event.digest)
+        digest = chained(previous, headers, digests)
         self.digest, self.epoch, self.row = digest, events[-1].epoch, row
         return Batch(
             self.execution,
@@ -83,12 +92,12 @@ class Recorder:
             before,
             self.epoch,
             headers,
-            b"".join([body.data for body in bodies]),
+            b"".join(stored),
             digest,
-            tuple([blob for body in bodies for blob in body.blobs]) if reliances else (),
+            blobs,
             StatusChange(*row) if before != self.epoch or row != said else None,
             previous,
-            tuple(reliances),
+            reliances,
         )
 
     def _landed(self, commit: Commit, digests: list[str], generation: int, events: list[Event]) -> None:

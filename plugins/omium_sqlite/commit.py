@@ -22,8 +22,14 @@ from omium_sqlite.schema import SQLITE_ERRORS
 
 __all__ = ["GroupWriter", "SqliteCommit"]
 
-GROUP_MAX = 512
+# A loop's tasks go through the thread in groups of this size: while one is written, the next one's steps are computed.
+GROUP_MAX = 64
+# The caller writes no more than this itself; handing over to the thread and back costs as much as a few appends.
+INLINE_MAX = 8
 QUEUE_MAX = 100_000
+# A WAL of this many pages is checkpointed once nobody has written for as long as the thread lingers: a checkpoint takes
+# as long as dozens of steps, and between two calls of a model nobody waits for it.
+QUIET_PAGES = CHECKPOINT_PAGES // 4
 # The writer thread waits this long for an append that somebody waits for, which then carries the others. What nobody
 # waits for is promised within 10 ms.
 LINGER_S = 0.005
@@ -123,6 +129,9 @@ class GroupWriter:
         if not self._queue:
             return
         self._connections.require_usable()
+        if len(self._queue) > INLINE_MAX:
+            self._wake(urgent=True)
+            return
         # An append that has something to upload stops the group, and is the thread's.
         if not self._commit_inline():
             self._wake(urgent=True)
@@ -148,7 +157,7 @@ class GroupWriter:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         left = list(self._queue)
-        self._drain()
+        self._drain(CHECKPOINT_PAGES)
         # Nobody may be there any more who waits for these.
         for commit in left:
             if isinstance(commit.error, StoreError):
@@ -185,38 +194,43 @@ class GroupWriter:
                 except RuntimeError:
                     # The interpreter is about to end and starts no more threads, so this is the last occasion.
                     pass
-        self._drain()
+        self._drain(CHECKPOINT_PAGES)
 
     def _run(self) -> None:
         while not self._stopping:
             self._armed.wait()
+            pages = self._pages
             self._urgent.wait(LINGER_S)
             # They are cleared BEFORE the queue is looked at: what is appended from here on sets them again.
             self._armed.clear()
             self._urgent.clear()
-            self._drain()
+            quiet = self._pages == pages
+            self._drain(QUIET_PAGES if quiet else CHECKPOINT_PAGES)
+            if not quiet and self._pages >= QUIET_PAGES:
+                # It is looked at again, for the moment at which nobody writes any more.
+                self._armed.set()
 
-    def _drain(self) -> None:
-        """Commit everything that is queued, waiting for those who are writing, and checkpoint when it is time."""
+    def _drain(self, pages: int) -> None:
+        """Commit everything that is queued, waiting for those who are writing; checkpoint a WAL of so many pages."""
         try:
             # A bound, because appends may come as fast as they are committed; the thread comes back for the rest.
             for _ in range(QUEUE_MAX):
-                if not self._queue and self._pages < CHECKPOINT_PAGES:
+                if not self._queue and self._pages < pages:
                     break
                 self._claimed = threading.current_thread() is self._thread
-                self._commit_waiting()
+                self._commit_waiting(pages)
         finally:
             self._claimed = False
         self._announce()
 
     def _end(self) -> None:
         """Commit what is queued, and wait for the group that the thread is committing: it ends with this process."""
-        self._drain()
+        self._drain(CHECKPOINT_PAGES)
         with suppress(StoreError):
             self._connections.enter(before=self._upload_all)
             self._connections.leave()
 
-    def _commit_waiting(self) -> None:
+    def _commit_waiting(self, pages: int) -> None:
         try:
             self._connections.enter(before=self._upload_all)
         except StoreError as problem:
@@ -224,7 +238,7 @@ class GroupWriter:
             return
         try:
             self._commit_group()
-            if self._pages >= CHECKPOINT_PAGES:
+            if self._pages >= pages:
                 self._checkpoint()
         finally:
             self._connections.leave()
@@ -311,10 +325,24 @@ class GroupWriter:
         if len(group) == 1 and group[0][1].plain:
             # A single statement is a transaction of its own.
             return [self._put(connection, group[0][1])]
+        if self._put_together(connection, [entry for _, entry in group]):
+            return [None] * len(group)
         connection.execute("BEGIN IMMEDIATE")
         fates = [self._put(connection, entry) for _, entry in group]
         connection.execute("COMMIT")
         return fates
+
+    def _put_together(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> bool:
+        """Write a group by one statement, which lets other threads go on meanwhile; say False where it takes more.
+
+        Between two statements this thread would wait for the interpreter as often as the group has appends.
+        """
+        if self._failed or not all(entry.plain for entry in entries):
+            return False
+        # Of one execution, a second append has to find the first one.
+        if len({entry.batch.execution for entry in entries}) < len(entries):
+            return False
+        return rows.extend_all(connection, entries)
 
     def _put(self, connection: sqlite3.Connection, entry: Entry) -> OmiumError | None:
         """Write one batch into the open transaction, or leave the transaction as it was and say why."""
@@ -346,8 +374,8 @@ class GroupWriter:
             # Nothing is lost: the WAL has it all. If the disk is at fault, the next append finds that out and says so.
             self._connections.poison()
             left = 0
-        # Readers can hold a checkpoint up; it is tried again when the WAL has grown by half of the bound.
-        self._pages = min(left, CHECKPOINT_PAGES // 2)
+        # Readers can hold a checkpoint up; it is tried again when the WAL has grown by half of the lower bound.
+        self._pages = min(left, QUIET_PAGES // 2)
 
     def _upload_all(self) -> None:
         while self._uploads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import attrs
 
@@ -13,7 +14,7 @@ from omium_core.interfaces.checkpoint import Batch, StatusChange
 from omium_sqlite.reading import SEQ_MASK
 from omium_sqlite.schema import PAGE_BYTES
 
-__all__ = ["BLOB", "Entry", "extend", "is_present", "start"]
+__all__ = ["BLOB", "Entry", "extend", "extend_all", "is_present", "start"]
 
 # SQLite refuses a row of more than 1e9 bytes; half of that leaves room for the row's other parts.
 APPEND_BYTES_MAX = 500_000_000
@@ -28,6 +29,17 @@ INSERT OR IGNORE INTO append(id, first_seq, epoch, headers, digest, bodies) VALU
     (SELECT ? FROM execution AS e JOIN append AS a ON a.id = (SELECT max(id) FROM append WHERE id < (e.num + 1) << 32)
         WHERE e.id = ? AND e.epoch = ? AND a.id = (e.num << 32 | ?) AND a.digest = coalesce(?, a.digest)),
     ?, ?, ?, ?)
+"""
+# The same for many executions at once. One that does not fit leaves `first_seq` null, and so undoes the statement: they
+# are written one by one then.
+APPEND_ALL = """
+INSERT INTO append(id, first_seq, epoch, headers, digest, bodies)
+WITH given(execution, expected, first_seq, previous, last_seq, epoch, headers, digest, bodies) AS (VALUES {})
+SELECT e.num << 32 | g.last_seq, CASE WHEN a.id NOT NULL THEN g.first_seq END, g.epoch, g.headers, g.digest, g.bodies
+FROM given AS g
+LEFT JOIN execution AS e ON e.id = g.execution AND e.epoch = g.expected
+LEFT JOIN append AS a ON a.id = (SELECT max(id) FROM append WHERE id < (e.num + 1) << 32)
+    AND a.id = (e.num << 32 | g.first_seq - 1) AND a.digest = coalesce(g.previous, a.digest)
 """
 START = """
 INSERT INTO execution(id, epoch, workflow, status, runner, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -143,6 +155,28 @@ def extend(connection: sqlite3.Connection, entry: Entry) -> bool:
     elif batch.epoch != batch.expected_epoch:
         connection.execute(RAISE, (batch.epoch, batch.execution))
     return True
+
+
+def extend_all(connection: sqlite3.Connection, entries: Sequence[Entry]) -> bool:
+    """Write plain appends of different executions, each behind the end that it was made for, in one transaction.
+
+    Say False, having written nothing, where one of them does not fit.
+    """
+    given: list[object] = []
+    for entry in entries:
+        batch = entry.batch
+        given += (batch.execution, batch.expected_epoch, batch.first_seq, entry.previous)
+        given += (entry.last_seq, batch.epoch, entry.headers, entry.digest, batch.bodies)
+    try:
+        connection.execute(_append_all(len(entries)), given)
+    except sqlite3.IntegrityError:
+        return False
+    return True
+
+
+@cache
+def _append_all(count: int) -> str:
+    return APPEND_ALL.format(", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count))
 
 
 def is_present(connection: sqlite3.Connection, entry: Entry) -> bool:

@@ -35,8 +35,19 @@ class Commit:
 
     def decide(self, error: StoreError | None = None) -> None:
         self.done, self.error = True, error
+        self.announce()
+
+    def announce(self) -> None:
         for callback in self.callbacks:
             callback()
+
+
+def _decide(group: list[Commit]) -> None:
+    """Do as a journal with group commit does: all fates of a group are set before anybody is told."""
+    for one in group:
+        one.done = True
+    for one in group:
+        one.announce()
 
 
 @attrs.define(eq=False)
@@ -63,8 +74,9 @@ async def _waiting(store: Any, commits: list[Commit]) -> list[asyncio.Task[None]
     return tasks
 
 
-async def test_one_group_and_one_wake_for_all_that_wait_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a hundred tasks wait for is flushed once, and another thread wakes the loop once."""
+@pytest.mark.parametrize("groups", [1, 2, 5])
+async def test_one_wake_for_each_group_that_a_turn_waits_for(monkeypatch: pytest.MonkeyPatch, groups: int) -> None:
+    """What a hundred tasks wait for is flushed once; another thread wakes the loop for each group, and not for each."""
     store, commits = Store(), [Commit() for _ in range(100)]
     loop = asyncio.get_running_loop()
     wakes: list[Any] = []
@@ -72,13 +84,15 @@ async def test_one_group_and_one_wake_for_all_that_wait_in_a_turn(monkeypatch: p
     monkeypatch.setattr(loop, "call_soon_threadsafe", lambda call, *args: (wakes.append(call), wake(call, *args)))
     tasks = await _waiting(store, commits)
 
-    writer = threading.Thread(target=lambda: [one.decide() for one in commits])
-    writer.start()
-    while not all(task.done() for task in tasks):
-        await asyncio.sleep(0)
-    writer.join()
+    size = len(commits) // groups
+    for start in range(0, len(commits), size):
+        writer = threading.Thread(target=_decide, args=(commits[start : start + size],))
+        writer.start()
+        while not all(task.done() for task in tasks[start : start + size]):
+            await asyncio.sleep(0)
+        writer.join()
 
-    assert (store.flushes, len(wakes)) == (1, 1)
+    assert (store.flushes, len(wakes)) == (1, groups)
 
 
 async def test_whatever_order_the_fates_come_in_each_gets_its_own() -> None:

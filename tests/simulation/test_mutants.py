@@ -79,7 +79,7 @@ def test_nobody_else_writes_while_the_wal_is_copied(
             batch = Batch("one", seq, min(seq - 1, 1), 1, ("{}",), b"", f"{seq:02x}" * 32, previous=previous)
             journal.append(batch).wait()
             writer: GroupWriter = journal._writer
-            writer._drain()
+            writer._drain(1)
         assert seen
         assert any(seen) is mutated
     journal.close()

@@ -19,13 +19,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from omium_core.errors import Corrupted, ExecutionFenced, OmiumError, SchemaTooNew, StoreError, UsageError
 from omium_core.interfaces.checkpoint import Batch, Commit, Journal, StatusChange
 from omium_core.model.body import Blob
 from omium_fsspec.blobs import FsspecBlobStore
-from omium_sqlite.commit import LINGER_S
+from omium_sqlite import rows
+from omium_sqlite.commit import LINGER_S, QUIET_PAGES
+from omium_sqlite.connections import Connections
 from omium_sqlite.journal import SqliteJournal
 from omium_sqlite.locks import FileLock, host, refuse_network
 
@@ -284,6 +287,63 @@ def test_a_fenced_batch_fails_alone(journal: SqliteJournal, path: Path) -> None:
         commits["exe_f"][0].wait()
     assert [row.first_seq for row in journal.rows("exe_b")] == [1, 4, 7]
     assert journal.check() == []
+
+
+MANY = [f"exe_{number}" for number in range(20)]
+
+
+def _many(journal: SqliteJournal, path: Path, batches: list[Batch]) -> list[Commit]:
+    """Append batches that wait for each other, so that the thread writes all of them as one group."""
+    other = FileLock(f"{path}.lock")
+    other.take()
+    commits: list[Commit] = [journal.append(one) for one in batches]
+    other.forget()
+    return commits
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        batch("exe_f", first=7),
+        batch("exe_f", first=3),
+        batch("exe_f", first=4, epoch=2),
+        batch("exe_none", first=4),
+        attrs.evolve(batch("exe_f", first=4), previous="ab" * 32),
+    ],
+)
+def test_a_fenced_batch_fails_alone_among_many_executions(journal: SqliteJournal, path: Path, stale: Batch) -> None:
+    """A group of plain appends, which takes one statement, fails nobody but who does not fit, and loses nothing."""
+    for name in [*MANY, "exe_f"]:
+        journal.append(batch(name)).wait()
+    behind = [attrs.evolve(batch(name, first=4), previous=batch(name).digest) for name in MANY]
+    commits = _many(journal, path, [*behind[:10], stale, *behind[10:]])
+    with pytest.raises(ExecutionFenced):
+        commits.pop(10).wait()
+    for commit in commits:
+        commit.wait()
+    for name in MANY:
+        assert [row.first_seq for row in journal.rows(name)] == [1, 4]
+    assert [row.first_seq for row in journal.rows("exe_f")] == [1]
+    assert journal.check() == []
+
+
+def test_many_executions_are_written_by_one_statement(
+    journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain appends of different executions are one transaction of one statement, and each is what it was."""
+    for name in MANY:
+        journal.append(batch(name)).wait()
+    written: list[int] = []
+    together = rows.extend_all
+    monkeypatch.setattr(rows, "extend_all", lambda db, all_: (written.append(len(all_)), together(db, all_))[1])
+    given = [batch(name, first=4, body=name.encode()) for name in MANY]
+    for commit in _many(journal, path, given):
+        commit.wait()
+    assert sum(written) >= len(MANY) - 1
+    for one in given:
+        row = journal.row(one.execution, 4)
+        assert row is not None
+        assert (row.bodies, row.digest, list(row.headers)) == (one.bodies, one.digest, list(one.headers))
 
 
 # Threads, and callers on an event loop
@@ -632,6 +692,25 @@ def test_an_interruption_loses_nothing(journal: SqliteJournal, monkeypatch: pyte
     journal.append(batch(first=7)).wait()
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interruption_of_many_loses_nothing(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """Ctrl-C just before or just after a group's one statement: each append is there once, and its ticket says so."""
+    for name in MANY:
+        journal.append(batch(name)).wait()
+    monkeypatch.setattr("omium_sqlite.commit.LINGER_S", PATIENCE_S)
+    eventually(lambda: not journal._writer._armed.is_set())
+    Failing(journal, "WITH given", KeyboardInterrupt(), after=after)
+    commits = [journal.append(batch(name, first=4)) for name in MANY]
+    with pytest.raises(KeyboardInterrupt):
+        commits[0].wait()
+    for commit in commits:
+        commit.wait()
+    for name in MANY:
+        assert [row.first_seq for row in journal.rows(name)] == [1, 4]
+
+
 def test_a_closed_store_refuses(path: Path) -> None:
     """After `close`, which may be called twice, everything is refused in one sentence."""
     journal = SqliteJournal(path)
@@ -903,6 +982,28 @@ def test_the_wal_stays_small(journal: SqliteJournal, path: Path) -> None:
     for first in range(1, 2000):
         journal.append(batch(first=first, count=1, body=b"b" * 9000)).wait()
     assert os.path.getsize(f"{path}-wal") < 3 * 4_200_000
+
+
+def test_the_wal_is_copied_when_nobody_writes(
+    journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some hundred pages are copied once it is quiet, though the bound is far; a reader holds that up and no more."""
+    tries: list[int] = []
+    checkpoint = Connections.checkpoint
+    monkeypatch.setattr(Connections, "checkpoint", lambda self: (tries.append(1), checkpoint(self))[1])
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM execution").fetchone()
+    for first in range(1, 102):
+        journal.append(batch(first=first, count=1, body=b"b" * 9000)).wait()
+    eventually(lambda: bool(tries) and not journal._writer._claimed)
+    assert len(tries) <= 3
+    reader.close()
+    tries.clear()
+    for first in range(102, 203):
+        journal.append(batch(first=first, count=1, body=b"b" * 9000)).wait()
+    eventually(lambda: journal._writer._pages < QUIET_PAGES)
+    assert tries
 
 
 @pytest.mark.parametrize(("durability", "level"), [("power", 2), ("process", 1)])

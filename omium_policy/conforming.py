@@ -18,9 +18,10 @@ def conforms(value: Any, kind: ValueType) -> bool:
         return kind.optional or kind.kind == "anything"
     try:
         read = reader(kind)(value)
-    except ValueError:
+        within = kind.bound is None or OPERATORS[kind.bound[0]](read, kind.bound[1])
+    except (ValueError, ArithmeticError):
         return False
-    if kind.bound is not None and not OPERATORS[kind.bound[0]](read, kind.bound[1]):
+    if not within:
         return False
     if kind.kind == "list" and kind.of is not None:
         return all(conforms(one, kind.of) for one in value)

@@ -13,7 +13,7 @@ from omium_core.model import events as e
 from omium_core.model.effect import COMPENSABLE
 from omium_core.recovery.policy import Policy
 from omium_core.runtime.declarations import EffectDeclaration, Registry, StepDeclaration, WorkflowDeclaration
-from omium_core.runtime.plain import plain_of_view
+from omium_core.runtime.plain import plain, plain_of_view
 from omium_core.runtime.store import Store
 
 if TYPE_CHECKING:
@@ -41,9 +41,17 @@ def taken_over_under(runtime: Runtime, declaration: WorkflowDeclaration, state: 
 
 
 def check_nested(runtime: Runtime, declaration: WorkflowDeclaration, outer: Watch | None) -> None:
-    """Raise `UsageError` for a workflow whose own policy is not in force where it is called as a step."""
-    own = _in_force(runtime, declaration) if declaration.options.get("policy") is not None else None
-    if own is not None and (outer is None or outer.policy.hash != own.hash):
+    """Raise `UsageError` for a workflow whose own policy is not in force where it is called as a step.
+
+    An older version is the same policy: the execution pinned it when it started.
+    """
+    if declaration.options.get("policy") is None:
+        return
+    from omium.activation import in_force  # Only workflows that have a policy import it.
+    from omium_policy.in_force import name_of
+
+    active = in_force(runtime, declaration)
+    if active is not None and (outer is None or outer.policy.name != name_of(active.loaded)):
         raise UsageError(
             f"`{declaration.name}` has a policy of its own, which is not in force where it is called as a step; "
             f"give the workflow around it the same policy"
@@ -58,12 +66,24 @@ class Requests:
         self.execution = execution
 
     def __call__(self, seq: int) -> Mapping[str, Any]:
+        arguments = self._arguments(seq)
+        return {"args": arguments, "event": arguments.get("facts", arguments)}
+
+    def _arguments(self, seq: int) -> Mapping[str, Any]:
+        try:
+            # As they were when they were asked for, which the data view does not tell of every type.
+            body = self.store.value(self.execution, seq)
+            arguments: Mapping[str, Any] = plain(self.store.codec, body["arguments"])
+            return arguments
+        except (OmiumError, KeyError):
+            return self._viewed(seq)
+
+    def _viewed(self, seq: int) -> Mapping[str, Any]:
         try:
             body = self.store.view(self.execution, seq)
-        except OmiumError:  # What was pruned cannot be looked at: the rule cannot tell, and counts it.
+        except OmiumError:  # What is damaged cannot be looked at: the rule cannot tell, and counts it.
             return {}
-        arguments = plain_of_view(body.get("arguments", {})) if isinstance(body, dict) else {}
-        return {"args": arguments, "event": arguments.get("facts", arguments)}
+        return plain_of_view(body.get("arguments", {})) if isinstance(body, dict) else {}
 
 
 def remember(watch: Watch, requests: Requests, state: ExecutionState, execution: str, until: int | None) -> None:

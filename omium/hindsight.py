@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 
 from omium.enforcing import Requests, remember
+from omium_core.engine.guarding import UNASKED
 from omium_core.engine.state import ExecutionState
-from omium_core.engine.watch import Watch
+from omium_core.engine.watch import EVENT, IRREVERSIBLY, Watch
 from omium_core.errors import OmiumError
 from omium_core.model import events as e
-from omium_core.model.effect import COMPENSATION, READ
+from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ
 from omium_core.model.failure import Violation
 from omium_core.recovery.policy import Happening
 from omium_core.runtime.plain import plain_of_view
@@ -22,6 +23,10 @@ from omium_policy.loaded import Loaded
 from omium_policy.monitors import monitors_of
 
 __all__ = ["Finding", "Hindsight", "Tally", "look_back"]
+
+
+# What the store says in place of a value that is gone.
+PRUNED = {"@type": "pruned"}
 
 
 @attrs.frozen
@@ -89,25 +94,36 @@ class _Look:
                 self.requests.execution = event.source
                 remember(self.watch, self.requests, self.state, event.source, event.source_seq)
                 self.requests.execution = self.execution
-            for happening, step, attempt in self._happenings(event):
-                self._peek(happening, step, attempt)
+            happenings = list(self._happenings(event))
+            if happenings or isinstance(event, e.ExecutionCompleted):
+                self._expected(event)
+            for happening in happenings:
+                self._peek(happening, event)
             self.state.apply(event)
+            if isinstance(event, e.PolicyViolated):
+                # What another policy said is not what this one has to remember.
+                event = attrs.evolve(event, told="")
             self.watch.take(self.state, event)
             self._moments(event)
 
-    def _happenings(self, event: e.Event) -> Iterator[tuple[Happening, str, int]]:
+    def _happenings(self, event: e.Event) -> Iterator[Happening]:
         """Give what is about to happen, BEFORE it is counted."""
         match event:
             case e.StepStarted() if event.kind != "block":
-                yield Happening("step", event.name, "starts", event.at), event.step, event.attempt
+                yield Happening("step", event.name, "starts", event.at)
             case e.StepCompleted() if not event.skipped:
                 for phase in ("passes", "approved"):
-                    name = self.state.steps[event.step].name
-                    yield Happening("step", name, phase, event.at), event.step, event.attempt
+                    yield Happening("step", self.state.steps[event.step].name, phase, event.at)
+            case e.StepFailed():
+                yield Happening("step", self.state.steps[event.step].name, "fails", event.at)
+            case e.HandoffCommitted():
+                yield Happening("handoff", event.handoff, "agreed", event.at)
             case e.EffectIntended() if event.kind != COMPENSATION and event.effect not in self.state.effects:
-                yield self._effect(event.name, event), event.step, event.attempt
-            case e.EffectDone() if event.kind == READ and event.model is None:
-                yield self._effect(event.name, event), event.step, event.attempt
+                yield self._effect(event.name, event)
+                if event.kind == IRREVERSIBLE and _is_call(event):
+                    yield Happening("event", IRREVERSIBLY, "", event.at)
+            case e.EffectDone() if event.kind == READ and event.model is None and event.name not in UNASKED:
+                yield self._effect(event.name, event)
 
     def _moments(self, event: e.Event) -> None:
         """Ask the rules of the moment that an event is."""
@@ -118,12 +134,14 @@ class _Look:
             case e.StepCompleted() if not event.skipped:
                 self._judge("after", event, {"output": self._view(event)})
             case e.StepFailed():
-                evidence = self.store.view(self.execution, event.seq) if event.digest is not None else {}
+                evidence = self._view(event)
                 if isinstance(evidence, dict) and "value" in evidence:
-                    self._judge("after", event, {"output": plain_of_view(evidence["value"])})
-            case e.EffectIntended() if event.kind != COMPENSATION:
+                    self._judge("after", event, {"output": evidence["value"]})
+            case e.EffectIntended() if event.kind != COMPENSATION and _is_call(event):
                 self._judge_call(event, event.name)
-            case e.EffectDone() if event.kind == READ:
+            case e.EffectDone() if (
+                event.kind == READ and not event.name.startswith(EVENT) and event.name not in UNASKED
+            ):
                 self._judge_call(event, event.name if event.model is None else None)
 
     def _judge(self, when: str, event: Any, given: Mapping[str, Any]) -> None:
@@ -143,10 +161,22 @@ class _Look:
         given = {**self._given(event), "args": self.watch.request_of(event.seq).get("args", {})}
         self._say(self.watch.policy.judge_tool(name, tool, given), event.step, event.attempt)
 
-    def _peek(self, happening: Happening, step: str, attempt: int) -> None:
+    def _peek(self, happening: Happening, event: Any) -> None:
         for rule in (one for each in self.monitors for one in each.rules_hearing(happening)):
             self.found.rules[rule].asked += 1
-        self._say(self.watch.policy.peek(self.watch.memory, happening), step, attempt)
+        self._say(self.watch.policy.peek(self.watch.memory, happening), event.step, event.attempt)
+
+    def _expected(self, event: Any) -> None:
+        """Say what is late, or at the end missing: once."""
+        policy, memory = self.watch.policy, self.watch.memory
+        missing = policy.overdue(memory, event.at)
+        if isinstance(event, e.ExecutionCompleted):
+            for rule in dict.fromkeys(one for each in self.monitors for one in each.rules_expecting()):
+                self.found.rules[rule].asked += 1
+            missing += policy.at_end(memory)
+        self._say(missing, getattr(event, "step", ""), getattr(event, "attempt", 0))
+        for one in missing:
+            self.watch.said(self.state.seq, one.told)
 
     def _say(self, violations: Iterable[Violation], step: str, attempt: int) -> None:
         for one in violations:
@@ -169,4 +199,15 @@ class _Look:
         return next(iter(arguments.values())) if len(arguments) == 1 else arguments
 
     def _view(self, event: e.Event) -> Any:
-        return plain_of_view(self.store.view(self.execution, event.seq)) if event.digest is not None else None
+        if event.digest is None:
+            return None
+        view = self.store.view(self.execution, event.seq)
+        if view == PRUNED:
+            # This says by whom, and makes the execution one that cannot be read.
+            self.store.body(self.execution, event.seq)
+        return plain_of_view(view)
+
+
+def _is_call(event: e.EffectIntended) -> bool:
+    """Say whether it is a call of an effect, and not a transaction that may turn out to be one."""
+    return not event.slot.endswith("|transaction")

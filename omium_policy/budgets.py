@@ -17,6 +17,7 @@ from omium_policy.wording import shown
 
 __all__ = ["Purse", "purses_of"]
 
+DIGITS_ROUNDED_MAX = 20
 _KINDS = {"cost": types.money("USD"), "elapsed": types.DURATION}
 
 
@@ -49,7 +50,8 @@ class Purse:
         if amount > most:
             yield self._violation(self.rule, amount, most, self.mode, "is used up")
         elif self.warn_at is not None and amount > most * self.warn_at:
-            yield self._violation(self.warning, amount, most, MONITORING, "is nearly used up")
+            nearly = self._violation(self.warning, amount, most, MONITORING, "is nearly used up")
+            yield attrs.evolve(nearly, told=self.warning)
 
     def _violation(self, rule: str, amount: Decimal, most: Decimal, mode: str, how: str) -> Violation:
         of = f"step `{self.step}`" if self.step is not None else "the run"
@@ -58,7 +60,8 @@ class Purse:
         return Violation(rule, said, self.where, values, kind="budget_exceeded", mode=mode)
 
     def _said(self, amount: Decimal) -> str:
-        return shown(round(amount, 6), self.kind)
+        # Beyond what can be rounded there is nothing behind the point.
+        return shown(round(amount, 6) if amount.adjusted() < DIGITS_ROUNDED_MAX else amount, self.kind)
 
 
 def purses_of(program: Program) -> Iterator[Purse]:

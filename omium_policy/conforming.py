@@ -19,9 +19,10 @@ def conforms(value: Any, kind: ValueType) -> bool:
         return kind.optional or kind.kind == "anything"
     try:
         read = reader(kind)(value)
-    except ValueError:
+        within = all(OPERATORS[sign](read, _like(read, limit)) for sign, limit in kind.bounds)
+    except (ValueError, ArithmeticError):
         return False
-    if not all(OPERATORS[sign](read, _like(read, limit)) for sign, limit in kind.bounds):
+    if not within:
         return False
     if kind.kind == "list" and kind.of is not None:
         return all(conforms(one, kind.of) for one in value)

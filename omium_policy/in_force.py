@@ -13,16 +13,16 @@ from omium_core.recovery.policy import Handoff, Happening, Memory, Spent, Vote
 from omium_policy import syntax
 from omium_policy.budgets import Purse, purses_of
 from omium_policy.conforming import conforms
-from omium_policy.giving import like, stored
+from omium_policy.giving import evidence, like, shortened, storable, stored
 from omium_policy.handoffs import handoffs_of
 from omium_policy.ladders import Handling, handling_of, strictness
 from omium_policy.loaded import Loaded
 from omium_policy.monitors import Monitors, monitors_of
-from omium_policy.program import Finding, Program
+from omium_policy.program import Finding, Program, Suggestion
 from omium_policy.rungs import Undos, recovery_of
 from omium_policy.types import ANYTHING, ValueType
 
-__all__ = ["InForce", "in_force"]
+__all__ = ["InForce", "in_force", "name_of"]
 
 
 @attrs.frozen(eq=False)
@@ -67,17 +67,19 @@ class InForce:
             for rule in program.rules_at("after", step):
                 if rule.name == voter:
                     finding = rule.judge(_completed(program, step, given))
-                    return Vote(voter, "accept") if finding is None else Vote(voter, "reject", finding.message)
+                    return (
+                        Vote(voter, "accept") if finding is None else Vote(voter, "reject", shortened(finding.message))
+                    )
         return None
 
     def handoffs(self, step: str) -> tuple[Handoff, ...]:
         """Return the handoffs of what a step gives."""
         return tuple(one for one in self._handoffs if one.source == step)
 
-    def exceeded(self, memory: Memory, step: str, spent: Spent, grants: int) -> tuple[Violation, ...]:
+    def exceeded(self, memory: Memory, step: str, spent: Spent, grants: Mapping[str, int]) -> tuple[Violation, ...]:
         """Return the budgets that are used up, and once those that nearly are."""
-        found = (one for purse in self._purses for one in purse.judge(step, spent, grants))
-        return tuple(one for one in found if one.blocks or one.rule not in memory)
+        found = (one for purse in self._purses for one in purse.judge(step, spent, grants.get(purse.rule, 0)))
+        return tuple(one for one in found if one.blocks or one.told not in memory)
 
     def hears(self, kind: str, name: str, phase: str) -> bool:
         """Say whether a sequence rule listens to this."""
@@ -97,11 +99,11 @@ class InForce:
         """Return what should have happened by now."""
         return tuple(_violation(one, {}) for each in self._monitors for one in each.overdue(memory, now_s))
 
-    def told(self, memory: Memory, rule: str) -> Memory:
-        """Return the memory after it was said that a rule is broken."""
+    def told(self, memory: Memory, name: str) -> Memory:
+        """Return the memory after a violation was said whose `told` is this name."""
         for one in self._monitors:
-            memory = one.told(memory, rule)
-        return {**memory, rule: True} if any(one.warning == rule for one in self._purses) else memory
+            memory = one.told(memory, name)
+        return {**memory, name: True} if any(one.warning == name for one in self._purses) else memory
 
     def at_end(self, memory: Memory) -> tuple[Violation, ...]:
         """Return what should have happened before the end."""
@@ -113,10 +115,9 @@ def in_force(loaded: Loaded, undos: Undos = lambda name: (name,)) -> InForce:
 
     The policy MUST be free of errors.
     """
-    own = loaded.file.policies[0] if loaded.file is not None and loaded.file.policies else None
     programs = loaded.programs
     return InForce(
-        own.name.text if own is not None else loaded.source.name,
+        name_of(loaded),
         loaded.hash,
         (*_ladders_of_rules(programs, undos), *_ladders_of_failures(programs, undos)),
         programs,
@@ -126,12 +127,18 @@ def in_force(loaded: Loaded, undos: Undos = lambda name: (name,)) -> InForce:
     )
 
 
+def name_of(loaded: Loaded) -> str:
+    """Return the name by which a file's policy is known: that of its first policy."""
+    own = loaded.file.policies[0] if loaded.file is not None and loaded.file.policies else None
+    return own.name.text if own is not None else loaded.source.name
+
+
 def _ladders_of_rules(programs: tuple[Program, ...], undos: Undos) -> Iterator[Ladder]:
     """Give the ladders of what rules, budgets and handoffs name, the strictest first."""
     handled: dict[str, tuple[Program, Handling, set[str]]] = {}
     for program in programs:
         for rule, handling in _handled(program):
-            source = handling.ladder or f"rule {rule}"
+            source = _source(programs, program, handling.ladder or f"rule {rule}")
             handled.setdefault(source, (program, handling, set()))[2].add(rule)
     for source, (program, handling, rules) in sorted(handled.items(), key=lambda one: strictness(one[1][1])):
         yield Ladder(recovery_of(program.scope, handling, undos), source, rules=frozenset(rules))
@@ -159,7 +166,14 @@ def _ladders_of_failures(programs: tuple[Program, ...], undos: Undos) -> Iterato
         for one in program.policy.of(syntax.OnError):
             handling = handling_of(program.policy, one.recover, program.prefix)
             kinds = [program.scope.full(kind.text) for kind in one.kinds] if one.kinds else None
-            yield Ladder(recovery_of(program.scope, handling, undos, kinds), handling.ladder or "on error")
+            source = _source(programs, program, handling.ladder or "on error")
+            yield Ladder(recovery_of(program.scope, handling, undos, kinds), source)
+
+
+def _source(programs: tuple[Program, ...], program: Program, name: str) -> str:
+    """Return the name of a ladder, by which its uses are counted: policies of one file may have the same ones."""
+    first = next(one for one in programs if one.prefix == program.prefix)
+    return name if first is program else f"{program.policy.name.text}.{name}"
 
 
 def _completed(program: Program, step: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -173,20 +187,31 @@ def _completed(program: Program, step: str, given: Mapping[str, Any]) -> Mapping
 def _violation(finding: Finding, given: Mapping[str, Any], gives: ValueType = ANYTHING) -> Violation:
     at, suggest = "", None
     for one in finding.suggestions[:1]:
-        at = ".".join(one.path[1:])
-        suggest = like(stored(one.value, gives.at(one.path[1:])), _at(given.get("output"), one.path[1:]))
+        value = _suggested(one, given, gives)
+        at, suggest = (".".join(one.path[1:]), value) if value is not None else ("", None)
     return Violation(
         finding.rule,
-        finding.message,
+        shortened(finding.message),
         finding.where.rpartition("/")[2],
-        finding.values,
+        {path: evidence(value) for path, value in finding.values.items()},
         at=at,
         suggest=suggest,
         mode=finding.mode,
         severity=finding.severity,
         cite=finding.cite,
         notify=finding.channel,
+        told=finding.told,
     )
+
+
+def _suggested(suggestion: Suggestion, given: Mapping[str, Any], gives: ValueType) -> Any:
+    """Return a suggested value as the program has such values; None where it cannot be one."""
+    path = suggestion.path[1:]
+    try:
+        value = like(stored(suggestion.value, gives.at(path)), _at(given.get("output"), path))
+    except ArithmeticError:
+        return None
+    return value if storable(value) else None
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

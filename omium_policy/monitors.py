@@ -16,7 +16,6 @@ from omium_core.recovery.policy import Happening, Memory
 from omium_policy import syntax
 from omium_policy.evaluator import evaluate
 from omium_policy.program import Finding, Program, RuleProgram
-from omium_policy.readers import CannotTell
 from omium_policy.resolved import Resolved
 from omium_policy.resolving import Resolver
 from omium_policy.scope import roots
@@ -51,7 +50,7 @@ class _Pattern:
             return True
         try:
             return bool(evaluate(self.condition, happening.given))
-        except CannotTell:
+        except Exception:
             return True
 
 
@@ -87,6 +86,10 @@ class Monitors:
         """Return the rules that this means something to, each once."""
         return tuple(dict.fromkeys(one.rule.name for one in self._hearing(happening)))
 
+    def rules_expecting(self) -> tuple[str, ...]:
+        """Return the rules that say what must have happened before the end."""
+        return tuple(dict.fromkeys(one.rule.name for one in self._all if one.told is not None))
+
     def peek(self, state: Memory, happening: Happening) -> tuple[Finding, ...]:
         """Return what would break if this happened; nothing is counted."""
         findings = []
@@ -108,22 +111,22 @@ class Monitors:
                 changed[monitor.key] = after
         return state if changed is None else changed
 
-    def told(self, state: Memory, rule: str) -> Memory:
-        """Return the state after it was said that a rule is broken: what is late, or missing at the end, is so once."""
+    def told(self, state: Memory, name: str) -> Memory:
+        """Return the state after it was said what a sentence expected: what is late, or missing, is so once."""
         for one in self._all:
-            if one.rule.name == rule and one.told is not None:
+            if one.key == name and one.told is not None:
                 state = {**state, one.key: one.told(state.get(one.key))}
         return state
 
     def overdue(self, state: Memory, now_s: float) -> tuple[Finding, ...]:
         """Return what should have happened by now."""
         said = ((monitor, monitor.overdue(state.get(monitor.key), now_s)) for monitor in self._all)
-        return tuple(_finding(monitor, {}, text) for monitor, text in said if text is not None)
+        return tuple(_missing(monitor, text) for monitor, text in said if text is not None)
 
     def at_end(self, state: Memory) -> tuple[Finding, ...]:
         """Return what should have happened before the end."""
         said = ((monitor, monitor.at_end(state.get(monitor.key))) for monitor in self._all)
-        return tuple(_finding(monitor, {}, text) for monitor, text in said if text is not None)
+        return tuple(_missing(monitor, text) for monitor, text in said if text is not None)
 
     def _hearing(self, happening: Happening) -> tuple[_Monitor, ...]:
         heard = self._listening.get((happening.kind, happening.name, happening.phase), ())
@@ -150,6 +153,10 @@ def monitors_of(program: Program) -> Monitors:
 
 def _finding(monitor: _Monitor, given: Mapping[str, Any], said: str) -> Finding:
     return monitor.rule.finding("breaks", given, said)
+
+
+def _missing(monitor: _Monitor, said: str) -> Finding:
+    return attrs.evolve(_finding(monitor, {}, said), told=monitor.key)
 
 
 def _monitor(program: Program, rule: RuleProgram, index: int, sequence: syntax.Sequence) -> _Monitor:

@@ -35,7 +35,10 @@ class Suggestion:
 
 @attrs.frozen
 class Finding:
-    """What one rule says that does not hold: `breaks`, or `cannot tell`, with the evidence."""
+    """What one rule says that does not hold: `breaks`, or `cannot tell`, with the evidence.
+
+    `told` names the sentence whose expectation was not met; once that was said it is not expected any more.
+    """
 
     rule: str
     verdict: str
@@ -47,6 +50,7 @@ class Finding:
     values: Mapping[str, Any] = attrs.field(factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
     handling: Handling | None = None
+    told: str = ""
 
     @property
     def channel(self) -> str | None:
@@ -83,6 +87,8 @@ class RuleProgram:
                 return None
         except CannotTell as problem:
             return self.finding("cannot tell", given, f"cannot tell: {problem}")
+        except Exception as problem:  # Whatever a value makes of it: what cannot be computed cannot be told.
+            return self.finding("cannot tell", given, f"cannot tell: it cannot be computed ({problem})")
         return self.finding("breaks", given, None)
 
     def judge_tool(self, tool: str, given: Mapping[str, Any]) -> Finding | None:
@@ -115,7 +121,7 @@ class RuleProgram:
             return "".join(
                 part if isinstance(part, str) else shown(evaluate(part[0], given), part[1]) for part in self.message
             )
-        except CannotTell:
+        except Exception:  # What has no words is told in those of the rule.
             return None
 
     def _values(self, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -123,14 +129,14 @@ class RuleProgram:
             for load in loads(requirement):
                 try:
                     yield ".".join(load.path), evaluate(load, given)
-                except CannotTell as problem:
+                except Exception as problem:
                     yield ".".join(load.path), str(problem)
 
     def _suggestions(self, given: Mapping[str, Any]) -> Iterator[Suggestion]:
         for path, value in self.suggests:
             try:
                 yield Suggestion(path, evaluate(value, given))
-            except CannotTell:
+            except Exception:
                 continue
 
 

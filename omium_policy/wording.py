@@ -11,6 +11,7 @@ from omium_policy.types import ValueType
 __all__ = ["seconds_in_words", "shown"]
 
 TEXT_SHOWN_MAX = 200
+DIGITS_SHOWN_MAX = 40
 _SIGNS = {code: sign for sign, code in literals.CURRENCIES.items()}
 
 
@@ -49,4 +50,4 @@ def seconds_in_words(seconds: float | Decimal) -> str:
 
 def _plain(value: float | Decimal) -> str:
     number = Decimal(str(value)).normalize()
-    return f"{number:,f}"
+    return f"{number:,f}" if abs(number.adjusted()) < DIGITS_SHOWN_MAX else f"{number:.6e}"

@@ -39,11 +39,17 @@ def perform(machine: Machine, scope: Scope, lane: Lane, call: EffectCall) -> Pro
     machine.check_running(scope)
     label = scope.label_for(lane, call.name)
     slot = f"{scope.path}|{label}|{call.name}|{counted(lane.effects, call.name)}"
+    step = scope.step()
+    if (step.path, step.attempt, slot) in machine.state.left_out:
+        # The code went on without this call's value, so it does again, whatever has happened since.
+        return None
     scope.count(1)
     try:
         return (yield from (_read if call.kind == READ else _act)(machine, scope, slot, call))
     finally:
         scope.count(-1)
+        if machine.watch is not None:
+            machine.watch.forget_call((scope.path, scope.attempt, slot))
 
 
 def claim_or_intend(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protocol[EffectRecord]:

@@ -7,6 +7,7 @@ journaled, told to the agent (`advisory`) or to a channel.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import attrs
 
@@ -15,13 +16,28 @@ from omium_core.engine.commands import SOON, NotifyChannel, Screen
 from omium_core.engine.deciding import ladder_for
 from omium_core.engine.machine import AttemptAborted, Machine, Protocol, Stop
 from omium_core.engine.scope import Scope
+from omium_core.engine.watch import IRREVERSIBLY, Place, Watch
 from omium_core.model import events as e
+from omium_core.model.effect import IRREVERSIBLE
 from omium_core.model.failure import Failure, Violation
-from omium_core.recovery.ladders import Pause, Skip
+from omium_core.recovery.ladders import Notify, Pause, Skip
 from omium_core.recovery.policy import Happening
 
-__all__ = ["Skipped", "at_end", "before_effect", "before_step", "note", "on_failure", "on_outcome", "refusal"]
+__all__ = [
+    "Skipped",
+    "at_end",
+    "before_effect",
+    "before_step",
+    "journal",
+    "note",
+    "on_failure",
+    "on_outcome",
+    "refusal",
+    "tell",
+]
 
+Notice: TypeAlias = tuple[str, str, int]
+"""A channel, what it is told, and the event that this is about."""
 
 # The clock and chance that a program asks Omium for touch nothing.
 UNASKED = frozenset({"omium.now", "omium.random", "omium.uuid"})
@@ -36,12 +52,15 @@ def before_step(machine: Machine, inner: Scope, call: StepCall) -> Protocol[tupl
     watch = machine.watch
     if watch is None:
         return ()
-    found = watch.exceeded(inner.path, call.name, machine.now)
-    found += watch.policy.overdue(watch.memory, machine.now)
-    found += watch.peek(machine.state, Happening("step", call.name, "starts", machine.now))
+    judged: tuple[Violation, ...] = ()
     if watch.policy.asks("before", call.name):
-        found += yield Screen(call, inner)
-    return found
+        judged = yield Screen(call, inner)
+        machine.check_running(inner.parent or inner)
+    yield from _around(machine, watch, inner)
+    # INVARIANT: nothing comes between this and the attempt's start, or two lanes could both be the last that may.
+    found = watch.exceeded(inner, machine.now) + watch.policy.overdue(watch.memory, machine.now)
+    starts = Happening("step", call.name, "starts", machine.now)
+    return found + watch.peek(machine.state, starts, inner) + judged
 
 
 def on_outcome(machine: Machine, inner: Scope, call: StepCall) -> tuple[Violation, ...]:
@@ -54,14 +73,15 @@ def on_outcome(machine: Machine, inner: Scope, call: StepCall) -> tuple[Violatio
     happenings += [Happening("handoff", one.name, "agreed", machine.now) for one in handoffs]
     found = watch.policy.overdue(watch.memory, machine.now)
     for happening in happenings:
-        found += watch.peek(machine.state, happening)
+        found += watch.peek(machine.state, happening, inner)
     return found
 
 
 def on_failure(machine: Machine, inner: Scope, call: StepCall, failure: Failure) -> Failure:
     """Return a failure with what else breaks because the step fails: its ladder then is the strictest of all."""
     watch = machine.watch
-    found = watch.peek(machine.state, Happening("step", call.name, "fails", machine.now)) if watch is not None else ()
+    fails = Happening("step", call.name, "fails", machine.now)
+    found = watch.peek(machine.state, fails, inner) if watch is not None else ()
     if not found:
         return failure
     violations = (*failure.violations, *found)
@@ -78,24 +98,48 @@ def before_effect(machine: Machine, scope: Scope, slot: str, call: EffectCall) -
     watch, step = machine.watch, scope.step()
     if watch is None or call.name in UNASKED:
         return
-    name = step.call.name if step.call is not None and step.path else ""
-    found = watch.exceeded(step.path, name, machine.now)
-    found += watch.policy.overdue(watch.memory, machine.now)
-    found += yield Screen(call, scope, slot)
+    judged = yield Screen(call, scope, slot)
     machine.check_running(scope)
-    blocking = tuple(one for one in found if one.blocks)
-    if not blocking:
+    yield from _around(machine, watch, step)
+    place = (scope.path, scope.attempt, slot)
+    happenings = _meant(watch, call, place, machine.now)
+    found = watch.exceeded(step, machine.now) + watch.policy.overdue(watch.memory, machine.now) + judged
+    for happening in happenings:
+        found += watch.peek(machine.state, happening, scope)
+    if not any(one.blocks for one in found):
+        # INVARIANT: it is in flight from the moment in which it was let go on, or two lanes could both be the last one.
+        watch.let_go_on(place, happenings)
         yield from note(machine, step, found, effect=call.name)
         return
     failure = refusal(found)
     ladder = ladder_for(step.ladders, failure, None)
     if ladder is not None and ladder.recovery.rungs == (Skip(),) and call.target is not None:
-        yield from note(machine, step, found, effect=call.name, skipped=True)
+        yield from note(machine, step, found, effect=call.name, skipped=slot)
         raise Skipped
     if not step.path:
         yield from _stop_workflow(machine, step, failure)
     step.aborted = failure
     raise AttemptAborted
+
+
+def _meant(watch: Watch, call: EffectCall, place: Place, now: float) -> tuple[Happening, ...]:
+    """Return what a call is for sequence rules; a transaction says what it is once it ends without effects in it."""
+    heard = [watch.happening(call.name, now, watch.asked.get(place, {}))] if call.model is None else []
+    if call.kind == IRREVERSIBLE and call.target is not None:
+        heard.append(Happening("event", IRREVERSIBLY, "", now))
+    return tuple(one for one in heard if watch.policy.hears(one.kind, one.name, one.phase))
+
+
+def _around(machine: Machine, watch: Watch, step: Scope) -> Protocol[None]:
+    """Fail the attempt around a step whose own budget is used up: what is done inside of it counts there too."""
+    outer = step.parent.step() if step.parent is not None else None
+    while outer is not None and outer.path:
+        found = watch.exceeded_by(outer, machine.now)
+        if any(one.blocks for one in found):
+            outer.aborted = refusal(found)
+            raise AttemptAborted
+        yield from note(machine, outer, found)
+        outer = outer.parent.step() if outer.parent is not None else None
 
 
 def at_end(machine: Machine, root: Scope) -> Protocol[None]:
@@ -111,9 +155,17 @@ def at_end(machine: Machine, root: Scope) -> Protocol[None]:
 
 
 def note(
-    machine: Machine, scope: Scope, found: Iterable[Violation], *, effect: str = "", skipped: bool = False
+    machine: Machine, scope: Scope, found: Iterable[Violation], *, effect: str = "", skipped: str = ""
 ) -> Protocol[None]:
-    """Journal violations; a channel is told of those that only say so."""
+    """Journal violations; a channel is told of those that only say so. `skipped` is the slot of a call left out."""
+    yield from tell(machine, scope, journal(machine, scope, found, effect=effect, skipped=skipped))
+
+
+def journal(
+    machine: Machine, scope: Scope, found: Iterable[Violation], *, effect: str = "", skipped: str = ""
+) -> list[Notice]:
+    """Make the events of violations, in one append with what follows from them; give what channels are to be told."""
+    notices = []
     for one in found:
         said = {"message": one.message, "values": dict(one.values)}
         event = machine.event(
@@ -126,12 +178,21 @@ def note(
             mode=one.mode,
             severity=one.severity,
             effect=effect,
-            skipped=skipped and one.blocks,
+            skipped=bool(skipped) and one.blocks,
+            slot=skipped if one.blocks else "",
+            told=one.told,
         )
         if one.notify is not None and not one.blocks:
-            yield SOON
-            subject = f"{machine.state.workflow}: {scope.path or 'the workflow'}"
-            yield NotifyChannel(one.notify, subject, one.message, event.seq)
+            notices.append((one.notify, one.message, event.seq))
+    return notices
+
+
+def tell(machine: Machine, scope: Scope, notices: list[Notice]) -> Protocol[None]:
+    """Tell channels of what was journaled."""
+    subject = f"{machine.state.workflow}: {scope.path or 'the workflow'}"
+    for channel, message, seq in notices:
+        yield SOON
+        yield NotifyChannel(channel, subject, message, seq)
 
 
 def refusal(found: tuple[Violation, ...], kind: str = "violation") -> Failure:
@@ -145,12 +206,17 @@ def refusal(found: tuple[Violation, ...], kind: str = "violation") -> Failure:
 
 def _stop_workflow(machine: Machine, root: Scope, failure: Failure) -> Protocol[None]:
     """Stop where no step's attempt could fail: a person is asked where the ladder begins so, else it is halted."""
-    yield from note(machine, root, failure.violations)
+    notices = journal(machine, root, failure.violations)
     ladder = ladder_for(root.ladders, failure, None)
-    first = ladder.recovery.rungs[0] if ladder is not None else None
+    rungs = ladder.recovery.rungs if ladder is not None else ()
+    first = next((one for one in rungs if not isinstance(one, Notify)), None)
     if not isinstance(first, Pause):
-        raise machine.stop(Stop("halt", failure.message))
+        stop = machine.stop(Stop("halt", failure.message))
+        yield from tell(machine, root, notices)
+        raise stop
     choices = [("retry", "approve: go on from here"), ("reject", "give up; the execution is halted")]
     deadline = machine.now + first.timeout_s if first.timeout_s is not None else None
     facts = {"step": "", "kind": failure.kind, "role": first.role, "deadline": deadline}
-    raise (yield from machine.ask(failure.message, choices, dict(failure.evidence), **facts))
+    stop = yield from machine.ask(failure.message, choices, dict(failure.evidence), **facts)
+    yield from tell(machine, root, notices)
+    raise stop

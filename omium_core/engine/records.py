@@ -64,8 +64,9 @@ class LaneRecord:
 class StepRecord:
     """What is known of a step over all its attempts and branches.
 
-    `open` is an attempt that began and has not ended; `failures` are the seqs of the `StepFailed` of the present entry
-    into its ladder; `used` counts the rungs that were taken, and never goes back.
+    `open` is an attempt that began and has not ended, `refused` whether the policy kept it from beginning; `failures`
+    are the seqs of the `StepFailed` of the present entry into its ladder; `used` counts the rungs that were taken, and
+    never goes back.
     """
 
     path: str
@@ -76,6 +77,7 @@ class StepRecord:
     execution: str = ""
     attempts: int = 0
     open: int = 0
+    refused: bool = False
     began: int = 0
     described: bool = False
     told: int = 0

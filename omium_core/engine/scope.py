@@ -83,6 +83,19 @@ class Scope:
             scope = scope.parent
         return scope
 
+    @property
+    def name(self) -> str:
+        """The name of the step that this is an attempt at; empty for the workflow's own body."""
+        return self.call.name if self.call is not None and self.path else ""
+
+    def transactions(self) -> tuple[str, ...]:
+        """Return the effects that the transactions are which this scope is inside of, or is."""
+        found, scope = [], self.enclosing_transaction()
+        while scope is not None:
+            found.append(scope.transaction or "")
+            scope = scope.parent.enclosing_transaction() if scope.parent is not None else None
+        return tuple(found)
+
     def is_within(self, transaction: str) -> bool:
         """Say whether this is inside of that transaction, or is it."""
         scope: Scope | None = self

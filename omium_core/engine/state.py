@@ -53,6 +53,8 @@ class ExecutionState:
     reads: dict[tuple[str, int], dict[tuple[str, str], list[tuple[str, int, bool]]]] = attrs.field(factory=dict)
     # What calls of other effects raised, by step, attempt and slot.
     failures: dict[tuple[str, int, str], tuple[str, int]] = attrs.field(factory=dict)
+    # Where a policy left a call out, by step, attempt and slot, and what says so.
+    left_out: dict[tuple[str, int, str], int] = attrs.field(factory=dict)
     spent: set[str] = attrs.field(factory=set)
     attributes: dict[str, int] = attrs.field(factory=dict)
     decided: list[float] = attrs.field(factory=list)
@@ -144,7 +146,10 @@ class ExecutionState:
             case e.FixApplied() if event.kind in ADVICE:
                 fixes = self.steps[event.step].fixes
                 fixes[event.attempt] = (*fixes.get(event.attempt, ()), event.seq)
-            case e.PolicyViolated() | e.CompensationFailed() | e.PluginFailed() | e.Pruned() | e.ChannelTold():
+            case e.PolicyViolated():
+                if event.skipped:
+                    self.left_out[event.step, event.attempt, event.slot] = event.seq
+            case e.CompensationFailed() | e.PluginFailed() | e.Pruned() | e.ChannelTold():
                 pass
             case e.CircuitChanged() | e.FixApplied() | e.FixRevoked():
                 pass
@@ -254,7 +259,7 @@ class ExecutionState:
         step.attempts, step.open, step.started = max(step.attempts, event.attempt), event.attempt, event.seq
         step.began, step.described = step.began or event.seq, event.digest is not None
         step.told, step.performer, step.review, self.hint = event.told, event.performer, None, 0
-        step.undecided = False
+        step.undecided, step.refused = False, event.refused
         # What a person said of one request says nothing of the next attempt's, which is another in its words.
         self.permits.pop(event.step, None)
         if self.status == "recovering":
@@ -430,6 +435,7 @@ class ExecutionState:
             for request, answers in reads.items():
                 reads[request] = [one for one in answers if one[1] <= target.seq]
         self.failures = {slot: one for slot, one in self.failures.items() if one[1] <= target.seq}
+        self.left_out = {slot: seq for slot, seq in self.left_out.items() if seq <= target.seq}
         for effect in self.effects.values():
             effect.claims = {claimer: seq for claimer, seq in effect.claims.items() if seq <= target.seq}
         self.permits.clear()

@@ -105,6 +105,9 @@ def _first_turn(machine: Machine, path: str, call: StepCall, known: bool) -> Pro
     again = step.review is not None and step.review.answer is not None and step.review.answer.action == "retry"
     if step.open and known and not again:
         fixes = (yield from fixing.recorded(machine, path, step.open)) if step.open in step.fixes else ()
+        if step.refused:
+            # A runner died before it journaled that this attempt failed: its body never ran, and must be asked about.
+            return _Turn(step.attempts + 1, step.told, step.performer, fixes)
         return _Turn(step.open, step.told, step.performer, fixes, resumed=True)
     if step.review is not None and step.review.answer is not None:
         return (yield from _reviewed(machine, path, call, step.review))
@@ -161,6 +164,7 @@ def _attempt(
     machine.check_running(scope)
     if inner.aborted is not None:
         outcome = Outcome(failure=inner.aborted)
+        yield from _close_inside(machine, inner, outcome)
     ran = outcome
     if outcome.failure is None:
         if path in machine.state.lanes:
@@ -280,6 +284,20 @@ def close_transaction(machine: Machine, inner: Scope, ran: Outcome, *, failed: b
         yield from undoing.compensate(machine, undone, inside=inner.path)
 
 
+def _close_inside(machine: Machine, inner: Scope, outcome: Outcome) -> Protocol[None]:
+    """End the transactions that an aborted attempt was in the middle of: what was done in them is undone."""
+    began = [one for one in machine.state.steps.values() if one.open and one.kind == "transaction"]
+    for step in sorted(began, key=lambda one: one.started, reverse=True):
+        if step.path.startswith(f"{inner.path}/"):
+            within = Scope(step.path, step.open, inner.entry, inner)
+            slot = f"{step.path}||{step.name}|transaction"
+            own = [one for one in machine.state.at_slot(slot) if one.owner == (step.path, step.open)]
+            within.transaction = own[-1].id if own else None
+            yield from close_transaction(machine, within, outcome, failed=True)
+            assert outcome.failure is not None
+            fail(machine, within, outcome.failure, final=True)
+
+
 def _cannot_be_undone(inside: list[EffectRecord]) -> bool:
     return any(one.kind == IRREVERSIBLE and one.state == DONE for one in inside)
 
@@ -312,8 +330,9 @@ def _recover(
     found: Diagnosed = yield Diagnose(call, inner, failure, outcome.error, offered)
     machine.check_running(scope)
     failure = found.failure
-    yield from guarding.note(machine, inner, failure.violations)
+    notices = guarding.journal(machine, inner, failure.violations)
     failed = fail(machine, inner, failure, final=final, fingerprint=found.fingerprint)
+    yield from guarding.tell(machine, inner, notices)
     if final:
         yield DURABLE
         assert outcome.error is not None

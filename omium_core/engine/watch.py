@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
+from omium_core.engine.scope import Scope
 from omium_core.engine.state import ExecutionState
 from omium_core.model import events as e
 from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ
-from omium_core.model.failure import Violation
+from omium_core.model.failure import BLOCKING, Violation
 from omium_core.recovery.policy import Happening, Memory, Policy, Spent
 
 __all__ = ["APPROVED", "EVENT", "IRREVERSIBLY", "Watch"]
@@ -25,13 +26,16 @@ EVENT = "event "
 
 IRREVERSIBLY = "omium.irreversible"
 APPROVED = "omium.approved"
+Place: TypeAlias = tuple[str, int, str]
+"""Where a call stands: path and attempt of its scope, and its slot."""
+
 # What a fork takes over from its source.
 LASTING = ("step", "handoff")
 
 
 @attrs.frozen
 class _Heard:
-    """What a rule listens to, at its place in the journal: something that happened, or that it was `told` to be broken.
+    """What a rule listens to, at its place in the journal: something that happened, or that was `told` of a rule.
 
     `effect` is the effect that it stands and falls with.
     """
@@ -47,30 +51,46 @@ class Watch:
     """The memory of one execution's policy.
 
     `request_of` gives what an effect was asked for, from the journal: conditions of rules may look at it. `asked` is
-    what is known of it without reading, by step, attempt and slot.
+    what is known of it without reading, by step, attempt and slot. `flying` are effects whose intent is journaled,
+    `asking` calls that were let go on in this process and have neither intent nor outcome there yet.
     """
 
     policy: Policy
     request_of: Callable[[int], Mapping[str, Any]]
-    memory: Memory = attrs.field(factory=dict)
     heard: list[_Heard] = attrs.field(factory=list)
     counted: set[str] = attrs.field(factory=set)
     flying: dict[str, None] = attrs.field(factory=dict)
-    asked: dict[tuple[str, int, str], Mapping[str, Any]] = attrs.field(factory=dict)
+    asked: dict[Place, Mapping[str, Any]] = attrs.field(factory=dict)
+    asking: dict[Place, tuple[Happening, ...]] = attrs.field(factory=dict)
     spent: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     began: dict[str, tuple[float, dict[str, Any]]] = attrs.field(factory=dict)
     first: dict[str, float] = attrs.field(factory=dict)
     steps: int = 0
-    grants: int = 0
+    grants: dict[str, int] = attrs.field(factory=dict)
+    # The blocking rules that a step's present attempt broke, and those that an open question is about.
+    broken: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    questioned: tuple[str, ...] = ()
     ran_s: float = 0.0
     since: float | None = None
     last_at: float = 0.0
+    _memory: Memory = attrs.field(factory=dict, init=False)
+    _stale: bool = attrs.field(default=False, init=False)
+
+    @property
+    def memory(self) -> Memory:
+        """What sequence rules remember of what was heard; counted anew by who asks after something was forgotten."""
+        if self._stale:
+            self._memory, self._stale = {}, False
+            for one in self.heard:
+                self._count(one)
+        return self._memory
 
     def take(self, state: ExecutionState, event: e.Event) -> None:
         """Take an event in that the state has taken."""
         self._clock(event)
         match event:
             case e.StepStarted() if event.kind != "block":
+                self.broken.pop(event.step, None)
                 ran_s = self.ran(event.at)
                 self.began[event.step] = ran_s, dict(self.spent.get(event.step, {}))
                 self.first.setdefault(event.step, ran_s)
@@ -87,15 +107,24 @@ class Watch:
                 self._hear(event, Happening("handoff", event.handoff, "agreed", event.at))
             case e.HandoffRejected():
                 self._hear(event, Happening("handoff", event.handoff, "rejected", event.at))
+            case e.ReviewRequested():
+                self.questioned = self.broken.pop(event.step, ())
             case e.ReviewDecided():
                 self._reviewed(state, event)
             case e.EffectIntended() if event.kind != COMPENSATION:
                 self.flying[event.effect] = None
+                self.asking.pop((event.step, event.attempt, event.slot), None)
+                self._dissolved(state, event.within)
+            case e.EffectClaimed():
+                self._dissolved(state, event.within)
             case e.EffectDone() | e.EffectFailed() | e.EffectResolved() | e.EffectCompensated():
                 self.flying.pop(event.effect, None)
                 self._effect(state, event)
             case e.PolicyViolated():
-                self._remember(_Heard(event.seq, None, told=event.rule))
+                if event.mode == BLOCKING and not event.skipped:
+                    self.broken[event.step] = (*self.broken.get(event.step, ()), event.rule)
+                if event.told:
+                    self.said(event.seq, event.told)
             case e.RollbackFinished():
                 self._cut(state, state.checkpoints[event.target].seq)
             case e.Forked():
@@ -103,20 +132,25 @@ class Watch:
                 self.heard = [one for one in self.heard if one.happening and one.happening.kind in LASTING]
                 self.flying.clear()
                 self._cut(state, state.checkpoints[event.checkpoint].seq)
-                self.spent.clear()
+                for of_source in (self.spent, self.began, self.first, self.grants, self.broken):
+                    of_source.clear()
                 self.ran_s, self.since = 0.0, None
+
+    def said(self, seq: int, told: str) -> None:
+        """Remember that what a rule expected was said to be late, or missing."""
+        self._remember(_Heard(seq, None, told=told))
 
     def ran(self, now: float) -> float:
         """Return for how many seconds the execution has run by now, without its pauses."""
         return self.ran_s + (max(0.0, now - self.since) if self.since is not None else 0.0)
 
-    def peek(self, state: ExecutionState, happening: Happening) -> tuple[Violation, ...]:
-        """Return what would break if this happened now.
+    def peek(self, state: ExecutionState, happening: Happening, scope: Scope) -> tuple[Violation, ...]:
+        """Return what would break if this happened now in that scope.
 
         What is in flight in other lanes may come to its end or not, so rules have to hold either way.
         """
         found = self.policy.peek(self.memory, happening)
-        flying = self._flying(state)
+        flying = self._flying(state, scope)
         if found or not flying:
             return found
         memory = self.memory
@@ -124,11 +158,28 @@ class Watch:
             memory = self.policy.count(memory, one)
         return self.policy.peek(memory, happening)
 
-    def exceeded(self, path: str, name: str, now: float) -> tuple[Violation, ...]:
-        """Return the budgets that are used up, or nearly, where a step stands."""
-        run = {**self.spent.get("", {}), "elapsed": self.ran(now)}
-        step = {**self.spent.get(path, {}), "elapsed": self.ran(now) - self.first.get(path, self.ran(now))}
-        return self.policy.exceeded(self.memory, name, Spent(run, step), self.grants)
+    def let_go_on(self, place: Place, happenings: tuple[Happening, ...]) -> None:
+        """Take a call for something that is in flight, until its intent or its outcome is journaled."""
+        if happenings:
+            self.asking[place] = happenings
+
+    def forget_call(self, place: Place) -> None:
+        """Forget what is known of a call that has come to its end here."""
+        self.asking.pop(place, None)
+        self.asked.pop(place, None)
+
+    def exceeded(self, scope: Scope, now: float) -> tuple[Violation, ...]:
+        """Return the budgets of the run and of the step at `scope` that are used up, or nearly."""
+        return self._exceeded({**self.spent.get("", {}), "elapsed": self.ran(now)}, scope, now)
+
+    def exceeded_by(self, scope: Scope, now: float) -> tuple[Violation, ...]:
+        """Return the budgets of the step at `scope` alone."""
+        return self._exceeded({}, scope, now)
+
+    def _exceeded(self, run: Mapping[str, Any], scope: Scope, now: float) -> tuple[Violation, ...]:
+        path, ran_s = scope.path, self.ran(now)
+        step = {**self.spent.get(path, {}), "elapsed": ran_s - self.first.get(path, ran_s)}
+        return self.policy.exceeded(self.memory, scope.name, Spent(run, step), self.grants)
 
     def facts(self, state: ExecutionState, path: str, name: str, attempt: int, now: float) -> dict[str, Any]:
         """Return what rules may know of a step's attempt, and of the execution."""
@@ -170,7 +221,8 @@ class Watch:
         request = state.review.request if state.review is not None else None
         if request is None or request.review != event.review or event.action in ("reject", "skip"):
             return
-        self.grants += request.kind == "budget_exceeded"
+        for rule in set(self.questioned) if request.kind == "budget_exceeded" else ():
+            self.grants[rule] = self.grants.get(rule, 0) + 1
         if request.kind != "effect_unresolved":
             self._hear(event, Happening("event", APPROVED, "", event.at))
 
@@ -225,31 +277,42 @@ class Watch:
 
     def _remember(self, one: _Heard) -> None:
         self.heard.append(one)
+        if not self._stale:
+            self._count(one)
+
+    def _count(self, one: _Heard) -> None:
         if one.happening is not None:
-            self.memory = self.policy.count(self.memory, one.happening)
+            self._memory = self.policy.count(self._memory, one.happening)
         else:
-            self.memory = self.policy.told(self.memory, one.told)
+            self._memory = self.policy.told(self._memory, one.told)
 
     def _forget(self, effect: str) -> None:
         kept = [one for one in self.heard if one.effect != effect]
         if len(kept) != len(self.heard):
-            self._recount(kept)
+            self.heard, self._stale = kept, True
+            self.counted.discard(effect)
 
     def _cut(self, state: ExecutionState, seq: int) -> None:
         def lasts(one: _Heard) -> bool:
             return one.effect != "" and one.effect in state.effects and state.effects[one.effect].stands
 
-        self._recount([one for one in self.heard if one.seq <= seq or lasts(one)])
+        self.heard, self._stale = [one for one in self.heard if one.seq <= seq or lasts(one)], True
+        self.counted = {one.effect for one in self.heard if one.effect}
 
-    def _recount(self, heard: list[_Heard]) -> None:
-        self.heard, self.memory = [], {}
-        self.counted = {one.effect for one in heard if one.effect}
-        for one in heard:
-            self._remember(one)
+    def _dissolved(self, state: ExecutionState, transaction: str | None) -> None:
+        """A transaction with effects in it is none itself, so it is not in flight either."""
+        if transaction is not None and transaction in self.flying:
+            del self.flying[transaction]
+            one = state.effects[transaction]
+            self.asked.pop((one.step, one.attempt, one.slot), None)
 
-    def _flying(self, state: ExecutionState) -> list[Happening]:
-        found = []
+    def _flying(self, state: ExecutionState, scope: Scope) -> list[Happening]:
+        """Return what is in flight, but for the transactions around `scope`: what is done there is theirs."""
+        found = [happening for one in self.asking.values() for happening in one]
+        around = scope.transactions() if self.flying else ()
         for effect in self.flying:
+            if effect in around:
+                continue
             one = state.effects[effect]
             happening = self.happening(one.name, self.last_at, {})
             if self.policy.hears(happening.kind, happening.name, ""):

@@ -140,7 +140,8 @@ class PolicyViolated(_Event):
     """A rule was broken. Body: `{"message", "values", "cite"}`.
 
     Only a `blocking` one keeps anything from going on. `effect` is the call that it is about; one that is `skipped` was
-    not made, and the code went on without its value.
+    not made, and the code went on without its value, as it does when it asks at that `slot` again. `told` is what the
+    policy remembers to have been said with it.
     """
 
     step: str
@@ -151,6 +152,8 @@ class PolicyViolated(_Event):
     severity: str = ""
     effect: str = ""
     skipped: bool = False
+    slot: str = ""
+    told: str = ""
 
 
 @immutable(kw_only=True)

@@ -47,7 +47,8 @@ class Violation:
     `hallucinated`: the rule itself said that a model made something up. `kind` is the failure kind that it means, where
     that is another one than `violation`. `at` is the path of the value that broke it, `suggest` one that would hold.
     Of a policy's rule, `mode` says whether it is `blocking`; `monitoring` ones are only recorded, `advisory` ones told
-    to the agent, and either to the channel `notify`. `cite` is the source of the rule, `severity` is for people.
+    to the agent, and either to the channel `notify`. `cite` is the source of the rule, `severity` is for people. `told`
+    is what the policy remembers once this was said: that something is late, or missing, is said once.
     """
 
     rule: str
@@ -62,6 +63,7 @@ class Violation:
     severity: str = ""
     cite: str | None = None
     notify: str | None = None
+    told: str = ""
 
     @property
     def blocks(self) -> bool:

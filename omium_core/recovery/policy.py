@@ -110,10 +110,10 @@ class Policy(Protocol):
     def handoffs(self, step: str) -> tuple[Handoff, ...]:
         """Return the handoffs of what a step gives."""
 
-    def exceeded(self, memory: Memory, step: str, spent: Spent, grants: int) -> tuple[Violation, ...]:
+    def exceeded(self, memory: Memory, step: str, spent: Spent, grants: Mapping[str, int]) -> tuple[Violation, ...]:
         """Return the budgets that are used up, and once those that nearly are (that blocks nothing).
 
-        Each of `grants` that people gave allows as much again.
+        Each of the `grants` that people gave a budget, by its rule, allows as much again.
         """
 
     def hears(self, kind: str, name: str, phase: str) -> bool:
@@ -128,8 +128,8 @@ class Policy(Protocol):
     def overdue(self, memory: Memory, now_s: float) -> tuple[Violation, ...]:
         """Return what should have happened by now."""
 
-    def told(self, memory: Memory, rule: str) -> Memory:
-        """Return the memory after it was said that a rule is broken: a deadline is missed once."""
+    def told(self, memory: Memory, name: str) -> Memory:
+        """Return the memory after a violation was said whose `told` is this name: a deadline is missed once."""
 
     def at_end(self, memory: Memory) -> tuple[Violation, ...]:
         """Return what should have happened before the end."""

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from omium_core.engine.calls import EffectCall, StepCall
 from omium_core.engine.commands import Screen
 from omium_core.engine.scope import Scope
-from omium_core.engine.watch import EVENT, IRREVERSIBLY, Watch
-from omium_core.model.effect import IRREVERSIBLE
+from omium_core.engine.watch import EVENT, Watch
 from omium_core.model.failure import Violation
-from omium_core.recovery.policy import Happening
 from omium_core.runtime.calling import Target
 from omium_core.runtime.declarations import StepDeclaration
 from omium_core.runtime.plain import plain
@@ -25,7 +23,7 @@ __all__ = ["given_after", "judged", "screened"]
 
 
 def screened(run: Run, command: Screen) -> tuple[Violation, ...]:
-    """Return what speaks against a step or a call that is about to begin."""
+    """Return what speaks against a step or a call that is about to begin; remember what a call is asked for."""
     watch = run.machine.watch
     assert watch is not None
     if isinstance(command.call, StepCall):
@@ -63,11 +61,7 @@ def _screened_effect(run: Run, watch: Watch, call: EffectCall, scope: Scope, slo
         given = {**_given(run, watch, step.call, step), "args": args}
         found += policy.judge_tool(name, call.name if call.model is None else None, given)
     if listened and call.model is None:
-        given = {"args": args, "event": args.get("facts", args)}
-        watch.asked[scope.path, scope.attempt, slot] = given
-        found += watch.peek(run.machine.state, Happening(heard.kind, heard.name, "", run.machine.now, given))
-    if call.kind == IRREVERSIBLE and call.target is not None and policy.hears("event", IRREVERSIBLY, ""):
-        found += watch.peek(run.machine.state, Happening("event", IRREVERSIBLY, "", run.machine.now))
+        watch.asked[scope.path, scope.attempt, slot] = {"args": args, "event": args.get("facts", args)}
     return found
 
 

@@ -59,6 +59,11 @@ def plain_of_view(value: Any) -> Any:
     if "items" in value and tag in ("set", "frozenset", "dict"):
         items = value["items"]
         return [plain_of_view(one) for one in items] if tag != "dict" else {str(k): plain_of_view(v) for k, v in items}
-    if "value" in value and set(value) <= {"@type", "name", "value"}:
-        return Decimal(value["value"]) if tag == "decimal" else plain_of_view(value["value"])
+    if tag in ("decimal", "timedelta"):
+        return Decimal(value["value"]) if tag == "decimal" else dt.timedelta(seconds=value["value"])
+    if tag == "bytes" or tag.startswith("numpy."):
+        return OPAQUE
+    # A class has a dot in its tag; an enum's member has a name and a value, other types have a value alone.
+    if set(value) == ({"@type", "name", "value"} if "." in tag else {"@type", "value"}):
+        return plain_of_view(value["value"])
     return {key: plain_of_view(one) for key, one in value.items() if key != "@type"}

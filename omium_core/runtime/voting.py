@@ -74,7 +74,7 @@ def _answer(voter: str, fn: Callable[[Any], Any], value: Any) -> Vote:
 
     try:
         answer = finish_sync(fn(value))
-    except Exception as error:  # A voter that raises anything has not accepted.
+    except BaseException as error:  # A voter that raises anything, `SystemExit` as well, has not accepted.
         return Vote(voter, "reject", str(error) or type(error).__name__)
     if answer is None:
         return Vote(voter, "abstain")

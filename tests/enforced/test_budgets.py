@@ -93,6 +93,63 @@ def test_a_budget_of_one_step(policy: Write) -> None:
     assert thinker.thinks.start(3, tokens=100).status == "halted"
 
 
+def test_what_is_done_in_steps_inside_counts_and_is_kept_from_beginning(policy: Write, events: Any) -> None:
+    """A step's budget is not evaded by leaving the work to steps in it: the step around them fails."""
+    calls = []
+
+    @effect(name="think", model=True)
+    def think(number: int) -> int:
+        calls.append(number)
+        omium.spend(tokens=100)
+        return number
+
+    @checkpoint("inner")
+    def inner(number: int) -> int:
+        return think(number)
+
+    @checkpoint("outer")
+    def outer() -> list[int]:
+        return [inner(number) for number in range(10)]
+
+    @workflow(name="nests", policy=policy("budget step outer { tokens at most 250 on exceed halt }"))
+    def nests() -> list[int]:
+        return outer()
+
+    execution = nests.start()
+
+    assert (execution.status, len(calls)) == ("halted", 3)
+    (failed,) = events(execution.id, e.StepFailed)
+    assert (failed.step, failed.kind) == ("outer", "budget_exceeded")
+
+
+def test_what_is_granted_is_of_the_budget_that_was_asked_about(policy: Write) -> None:
+    """More for one step is not more for the whole run."""
+    rules = """
+      budget step one { tokens at most 150 on exceed recover ask }
+      budget run { tokens at most 350 on exceed halt }
+      recovery ask { first pause for "officer" }
+    """
+    thinker = Thinker(policy(rules))
+    execution = thinker.thinks.start(9, tokens=100)
+    assert (execution.status, thinker.calls) == ("paused", 2)
+
+    omium.review(execution.id, approve=True, by="ann", reason="go on")
+
+    # 300 of the step's tokens are allowed now; with the fourth call the run has used up its own 350.
+    again = thinker.thinks.resume(execution.id)
+    assert (again.status, thinker.calls) == ("halted", 4)
+    assert {one.rule for one in again.violations} == {"budget step one", "budget run"}
+
+
+@pytest.mark.parametrize("amount", [10**40, 10**30])
+def test_an_amount_beyond_all_measure_is_an_amount(policy: Write, amount: int) -> None:
+    """What cannot be rounded is used up as well."""
+    thinker = Thinker(policy("budget run { tokens at most 250 on exceed halt }"))
+
+    assert thinker.thinks.start(2, tokens=amount).status == "halted"
+    assert thinker.calls == 1
+
+
 def test_time_counts_without_the_waiting_for_people(policy: Write, clock: VirtualClock) -> None:
     """`elapsed` is the time in which the execution was at work."""
     rules = """

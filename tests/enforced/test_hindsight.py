@@ -15,6 +15,8 @@ import omium
 from omium import checkpoint, effect, workflow
 from omium.cli import cli
 from omium.hindsight import look_back
+from omium.testing import VirtualClock
+from omium_core.runtime import pruning
 
 Write = Callable[..., str]
 
@@ -79,6 +81,57 @@ def test_each_rule_is_asked_what_it_would_have_been_asked(policy: Write, recorde
     said = [(one.execution, one.step, one.rule) for one in found.findings if one.rule != "all"]
     assert said == [(recorded[2], "offer", "small"), (recorded[2], "tell", "once")]
     assert [list(store.events(one)) for one in recorded] == before
+
+
+def test_what_is_late_or_missing_is_said_once(policy: Write, clock: VirtualClock) -> None:
+    """Deadlines and ends are looked at as well, and what has no undo is an event of Omium's own."""
+
+    @effect(name="send", irreversible=True)
+    def send(to: str) -> str:
+        return to
+
+    @effect(name="look", read=True)
+    def look(what: str) -> str:
+        return what
+
+    @checkpoint("act")
+    def act() -> None:
+        omium.now()
+        omium.event("app.told")
+        send("ann")
+        clock.sleep(60)
+        look("a")
+        look("b")
+
+    @workflow(name="acts")
+    def acts() -> None:
+        act()
+
+    rules = """
+      rule soon { within 30s after tool send expect step other passes on fail halt }
+      rule ends { by end expect tool nothing on fail halt }
+      rule only during act { allow tools send, look on fail halt }
+      rule safe { never event omium.irreversible before event omium.approved on fail halt }
+      rule kept { by end expect tool look on fail halt }
+    """
+    execution = acts.start().id
+
+    found = look_back(omium.load_policy(policy(rules)), omium.runtime_for().store, [execution])
+
+    assert [one.rule for one in found.findings] == ["safe", "soon", "ends"]
+    assert found.rules["kept"].warning == "never fires"
+
+
+def test_what_was_pruned_cannot_be_looked_back_on(policy: Write, recorded: list[str]) -> None:
+    """Values that are gone break no rule: the execution is named as one that cannot be read."""
+    runtime = omium.runtime_for()
+    chosen = pruning.Choice(before=float("inf"))
+    pruning.prune(runtime.store, pruning.plan(runtime.store, chosen), "ann")
+
+    found = look_back(omium.load_policy(policy(RULES)), runtime.store, recorded[:1])
+
+    assert list(found.unread) == [recorded[0]]
+    assert [one for one in found.findings if one.rule == "small"] == []
 
 
 def test_the_command_says_it_in_words_and_as_data(policy: Write, recorded: list[str]) -> None:

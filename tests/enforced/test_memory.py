@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import omium
-from omium import agent, checkpoint, effect, enforcing, running, workflow
+from omium import agent, checkpoint, effect, enforcing, running, transaction, workflow
 from omium.testing import VirtualClock
 from omium_core.engine.watch import Watch
+from omium_policy.in_force import InForce
 
 RULES = """
   rule sends { at most 2 tool send per run on fail skip }
@@ -21,12 +22,15 @@ RULES = """
   rule soon monitoring { within 30s after tool charge expect tool send }
   rule ends monitoring { by end expect tool look }
   rule first monitoring { never step act starts before step offer approved }
+  rule final { at most 4 event omium.irreversible per run on fail skip }
   rule told { never event app.b before event app.a on fail skip }
   budget run { tokens at most 10_000 warn at 1% }
   on error timeout recover again
   recovery again { first retry 1 times then rollback to offer then skip }
 """
-CALLS = st.tuples(st.sampled_from(["send", "charge", "look", "event", "wait", "think"]), st.sampled_from(["a", "b"]))
+CALLS = st.tuples(
+    st.sampled_from(["send", "charge", "look", "event", "wait", "think", "book"]), st.sampled_from(["a", "b"])
+)
 PLANS = st.lists(
     st.tuples(st.sampled_from(["offer", "act", "fails"]), st.lists(CALLS, max_size=4)), min_size=1, max_size=6
 )
@@ -53,11 +57,17 @@ class Lived:
             omium.spend(tokens=40, cost="0.01")
             return what
 
+        @transaction("book")
+        def book(what: str) -> str | None:
+            charge(what)
+            return send(what) if what == "a" else what
+
         calls: dict[str, Callable[[str], Any]] = {
             "send": send,
             "charge": charge,
             "look": look,
             "think": think,
+            "book": book,
             "event": lambda what: omium.event(f"app.{what}"),
             "wait": lambda what: clock.sleep(20 if what == "a" else 400),
         }
@@ -108,3 +118,42 @@ def test_who_reads_the_journal_remembers_the_same(
     ]
     assert read.spent == lived.watch.spent
     assert (read.steps, read.grants, read.flying) == (lived.watch.steps, lived.watch.grants, {})
+
+
+def test_a_rollback_of_many_effects_counts_the_rest_once(
+    policy: Any, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten effect by effect is counted anew when somebody asks, and not after each of them."""
+    counted: list[str] = []
+    real = InForce.count
+
+    def count(self: InForce, memory: Any, happening: Any) -> Any:
+        counted.append(happening.name)
+        return real(self, memory, happening)
+
+    monkeypatch.setattr(InForce, "count", count)
+    lived = Lived(policy(RULES), clock, monkeypatch)
+
+    execution = lived.lives.start([["act", [["charge", str(number)] for number in range(60)]], ["fails", []]])
+
+    # Each charge three times: as it is made, after the rollback, and as it is made again.
+    assert execution.status == "completed"
+    assert counted.count("charge") <= 240
+
+
+def test_a_fork_remembers_the_same_in_every_process(
+    policy: Any, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it takes over from its source, and what it did itself, is in both journals."""
+    lived = Lived(policy(RULES), clock, monkeypatch)
+    plan = [["act", [["send", "a"], ["charge", "b"], ["think", "a"]]], ["offer", []], ["act", [["book", "a"]]]]
+    source = lived.lives.start(plan)
+    copy = omium.fork(source.id, at="act", execution_id="copy")
+    assert lived.lives.resume(copy.id).status == "completed"
+
+    runtime = omium.runtime_for()
+    read = enforcing.taken_over_under(runtime, lived.lives.__omium__, runtime.store.load("copy").state)
+
+    assert lived.watch is not None and read is not None
+    assert read.memory == lived.watch.memory
+    assert (read.spent, read.first, read.grants) == (lived.watch.spent, lived.watch.first, {})

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
-import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -50,15 +48,6 @@ class PluginHooks:
 
     def __attrs_post_init__(self) -> None:
         self._teller = Teller(self._told)
-        # The interpreter has no way to unregister, and this may be gone before the process is.
-        weak = weakref.WeakMethod(self._after_fork_in_child)
-
-        def call() -> None:
-            alive = weak()
-            if alive is not None:
-                alive()
-
-        os.register_at_fork(after_in_child=call)
 
     @classmethod
     def of(cls, plugins: Plugins, config: Config) -> PluginHooks:
@@ -159,7 +148,7 @@ class PluginHooks:
             self._thread.join()
             self._thread = None
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Begin with nothing queued: the parent has the threads, and tells what it has queued itself."""
         self._events, self._thread, self._teller = queue.Queue(QUEUE_MAX), None, Teller(self._told)
 

@@ -88,6 +88,7 @@ class _Process:
     runtimes: dict[str, Runtime] = attrs.field(factory=dict)
     plugins: Plugins | None = None
     lock: threading.RLock = attrs.field(factory=threading.RLock)
+    hears_of_forks: bool = False
 
     def runtime(self, config: Config) -> Runtime:
         with self.lock:
@@ -97,6 +98,10 @@ class _Process:
             return runtime
 
     def made(self, config: Config, parts: Parts) -> Runtime:
+        if not self.hears_of_forks:
+            # The interpreter has no way to unregister, so it is told once, of whatever is open at a fork.
+            os.register_at_fork(after_in_child=self.after_fork_in_child)
+            self.hears_of_forks = True
         return _open(config, self.loaded_plugins(), self.registry, self.types, parts)
 
     def use(self, config: Config, parts: Parts) -> Runtime:
@@ -115,6 +120,10 @@ class _Process:
     def running(self) -> bool:
         # The copy is one step: another thread may open a store meanwhile.
         return any(one.store.running for one in tuple(self.runtimes.values()))
+
+    def after_fork_in_child(self) -> None:
+        for one in tuple(self.runtimes.values()):
+            one.hooks.after_fork_in_child()
 
     def forget(self, runtime: Runtime) -> None:
         with self.lock:

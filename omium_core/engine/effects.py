@@ -143,6 +143,9 @@ def _act(machine: Machine, scope: Scope, slot: str, call: EffectCall) -> Protoco
     finally:
         machine.flying.discard(record.id)
     record_outcome(machine, scope, record, outcome, topic=_topic(call))
+    if outcome.definite and (scope.path, scope.attempt) not in machine.state.effects[record.id].claims:
+        # What stands of it is an earlier request's: this attempt has not got it, and may go on without.
+        scope.asked.discard(record.id)
     if call.breaker is not None:
         yield from circuits.settle(machine, scope, call, failed=outcome.failure is not None)
     yield SOON

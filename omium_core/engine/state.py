@@ -374,9 +374,12 @@ class ExecutionState:
         elif effect.before is None or not effect.before.stands:
             effect.state = FAILED
         else:
-            # It was sent again, and only that certainly did not happen: what was known of it before still holds.
+            # It was sent again, and only that certainly did not happen: what was known of it before still holds. Who
+            # asked for it now has not got it.
             known = DONE if effect.before.state == DONE else UNRESOLVED
-            self.effects[event.effect] = attrs.evolve(effect.before, state=known, claims=effect.claims)
+            asked, before = (event.step, event.attempt), effect.before.claims
+            claims = {one: seq for one, seq in effect.claims.items() if one != asked or one in before}
+            self.effects[event.effect] = attrs.evolve(effect.before, state=known, claims=claims)
 
     def _claimed(self, event: e.EffectClaimed) -> None:
         effect = self.effects[event.effect]

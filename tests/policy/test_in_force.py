@@ -34,7 +34,8 @@ def test_a_plugins_meter_has_a_budget() -> None:
     rules = policy("budget run { fin.bureau_calls at most 3 on exceed halt }", FIN)
 
     def said(calls: int) -> list[str]:
-        return [one.message for one in rules.exceeded({}, "offer", Spent({"omium.finance.bureau_calls": calls}, {}), 0)]
+        spent = Spent({"omium.finance.bureau_calls": calls}, {})
+        return [one.message for one in rules.exceeded({}, "offer", spent, {})]
 
     assert said(3) == []
     assert said(4) == ["the omium.finance.bureau_calls of the run is used up: 4 of 3"]
@@ -87,6 +88,6 @@ def test_amounts_are_exact() -> None:
     """A cost that was told as a text or a float is a decimal amount in the budget."""
     rules = policy("budget run { cost at most $0.30 on exceed halt }")
 
-    assert not rules.exceeded({}, "offer", Spent({"cost": Decimal("0.1") + Decimal("0.2")}, {}), 0)
-    assert rules.exceeded({}, "offer", Spent({"cost": Decimal("0.301")}, {}), 0)
-    assert not rules.exceeded({}, "offer", Spent({"cost": Decimal("0.6")}, {}), 1)
+    assert not rules.exceeded({}, "offer", Spent({"cost": Decimal("0.1") + Decimal("0.2")}, {}), {})
+    assert rules.exceeded({}, "offer", Spent({"cost": Decimal("0.301")}, {}), {})
+    assert not rules.exceeded({}, "offer", Spent({"cost": Decimal("0.6")}, {}), {"budget run": 1})

@@ -158,13 +158,7 @@ def test_another_runner_may_die_at_any_moment_of_its_own() -> None:
         assert tell(program, Story(visits=(visit,)), keys_in_values=True).status == "completed"
 
 
-@pytest.mark.parametrize("seed", [5317, 51644, 52852, 54622, 55832, 58938, 59040, 59154])
+@pytest.mark.parametrize("seed", [5317, 51644, 52852, 54622, 55832, 58938, 59040, 59154, 100572, 103473])
 def test_a_seed_that_broke_a_promise(seed: int) -> None:
     """As it was drawn, with everything else that happens in it."""
-    simulate(seed)
-
-
-@pytest.mark.parametrize("seed", [100_572, 103_473])
-def test_seeds_that_broke_a_promise(seed: int) -> None:
-    """A transaction inside of a step that gives up ends with it; who was refused a key's effect does not own it."""
     simulate(seed)

@@ -14,6 +14,7 @@ from omium_core.model.event import EventBase as _Event
 from omium_core.model.governing import PolicyActivated, PolicyOverridden
 from omium_core.model.handing import HandoffCommitted, HandoffProposed, HandoffRejected, VoteCast
 from omium_core.model.immutable import immutable
+from omium_core.model.judged import PolicyViolated
 
 __all__ = [
     "EVENT_TYPES",
@@ -133,27 +134,6 @@ class StepFailed(_Event):
     where: str | None = None
     final: bool = False
     fingerprint: str = ""
-
-
-@immutable(kw_only=True)
-class PolicyViolated(_Event):
-    """A rule was broken. Body: `{"message", "values", "cite"}`.
-
-    Only a `blocking` one keeps anything from going on. `effect` is the call that it is about; one that is `skipped` was
-    not made, and the code went on without its value, as it does when it asks at that `slot` again. `told` is what the
-    policy remembers to have been said with it.
-    """
-
-    step: str
-    attempt: int
-    rule: str
-    where: str | None = None
-    mode: str = "blocking"
-    severity: str = ""
-    effect: str = ""
-    skipped: bool = False
-    slot: str = ""
-    told: str = ""
 
 
 @immutable(kw_only=True)

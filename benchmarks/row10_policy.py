@@ -16,12 +16,14 @@ from time import process_time
 from measuring import Row, main
 from peers_policy import GIVEN, peers
 
+import omium.demo
+from omium_core.recovery.policy import Happening, Memory
 from omium_policy.loading import Loaded, load
-from omium_policy.monitors import Happening, Monitors, State, monitors_of
+from omium_policy.monitors import Monitors, monitors_of
 from omium_policy.registry import Registry
 from omium_policy.source import Source
 
-MODEL = Path(__file__).parents[1] / "tests" / "policy" / "onboarding.omp"
+MODEL = Path(omium.demo.__file__).with_name("onboarding.omp")
 ROUNDS = 60
 CALLS = 1_000
 SLOW_CALLS = 20
@@ -130,7 +132,7 @@ def _sequences() -> Row:
 def _feed(monitors: Monitors, happenings: list[Happening]) -> Callable[[], object]:
     """Return a function that lets one more of these happen, with the state that the others left."""
     following = cycle(happenings)
-    state: State = {}
+    state: Memory = {}
 
     def happen() -> None:
         nonlocal state

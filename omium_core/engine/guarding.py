@@ -123,9 +123,9 @@ def before_effect(machine: Machine, scope: Scope, slot: str, call: EffectCall) -
 
 
 def _meant(watch: Watch, call: EffectCall, place: Place, now: float) -> tuple[Happening, ...]:
-    """Return what a call is for sequence rules; a transaction says what it is once it ends without effects in it."""
+    """Return what a call is for sequence rules. A transaction that states nothing may be one that has no undo."""
     heard = [watch.happening(call.name, now, watch.asked.get(place, {}))] if call.model is None else []
-    if call.kind == IRREVERSIBLE and call.target is not None:
+    if call.kind == IRREVERSIBLE:
         heard.append(Happening("event", IRREVERSIBLY, "", now))
     return tuple(one for one in heard if watch.policy.hears(one.kind, one.name, one.phase))
 

@@ -11,7 +11,7 @@ from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import DURABLE, Attempt, Correct, Diagnose, Diagnosed, Fetch, Restore, Validate
 from omium_core.engine.committing import commit
 from omium_core.engine.crashing import CRASHED
-from omium_core.engine.machine import Carried, Machine, Protocol, Stop
+from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol, Stop
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
 from omium_core.model import events as e
@@ -149,7 +149,13 @@ def _attempt(
             # A runner died since the last checkpoint; should this step be why, the next one has to know which it was.
             yield DURABLE
     if call.effect is not None:
-        answered = yield from open_transaction(machine, inner, call)
+        try:
+            answered = yield from open_transaction(machine, inner, call)
+        except AttemptAborted:
+            if inner.aborted is None:
+                raise
+            # The policy does not let it begin: its body never ran.
+            return inner, Outcome(failure=inner.aborted)
         if answered is not None:
             return inner, answered
     told = (yield from _violations(machine, turn.told)) if turn.told else ()

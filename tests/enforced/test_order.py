@@ -293,6 +293,46 @@ def test_a_call_outside_of_any_step_waits_for_approval_too(policy: Write) -> Non
     assert sent == ["wire"]
 
 
+def test_a_transaction_that_declares_nothing_waits_for_approval(policy: Write) -> None:
+    """What it does is not known before it runs, so the safe reading is that it cannot be undone."""
+    booked = []
+
+    @omium.transaction("book")
+    def book() -> str:
+        booked.append(1)
+        return "booked"
+
+    @workflow(name="books", policy=policy("", '"omium.high_stakes"'))
+    def books() -> str:
+        return book()
+
+    execution = books.start()
+    assert (execution.status, booked) == ("paused", [])
+    omium.review(execution.id, approve=True, by="ann", reason="fine")
+    assert books.resume(execution.id).result == "booked"
+    assert booked == [1]
+
+
+def test_a_pattern_may_mean_a_transaction(policy: Write) -> None:
+    """One that is refused fails as its step, in the step around it as well, and its body does not run."""
+    booked = []
+
+    @omium.transaction("book")
+    def book() -> None:
+        booked.append(1)
+
+    @checkpoint("around")
+    def around() -> None:
+        book()
+
+    @workflow(name="books", policy=policy('rule no { never tool "bo*" on fail halt }'))
+    def books() -> None:
+        around()
+
+    execution = books.start()
+    assert (execution.status, booked, [one.step for one in execution.violations]) == ("halted", [], ["around/book"])
+
+
 def test_a_person_is_told_before_the_system_speaks(policy: Write) -> None:
     """The pack `omium.eu_ai_act` knows events that a program tells: `omium.disclosed` before `omium.to_person`."""
     world = World(policy("", '"omium.eu_ai_act" as act'))

@@ -9,7 +9,7 @@ const oniguruma = require("vscode-oniguruma");
 const textmate = require("vscode-textmate");
 
 const ROOT = path.join(__dirname, "..", "..", "..");
-const MODEL = fs.readFileSync(path.join(ROOT, "tests", "policy", "onboarding.omp"), "utf8");
+const MODEL = fs.readFileSync(path.join(ROOT, "omium", "demo", "onboarding.omp"), "utf8");
 const LANGUAGE = fs.readFileSync(path.join(ROOT, "omium_policy", "omp.lark"), "utf8");
 const GRAMMAR = path.join(__dirname, "..", "syntaxes", "omp.tmLanguage.json");
 

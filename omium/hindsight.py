@@ -13,7 +13,7 @@ from omium_core.engine.state import ExecutionState
 from omium_core.engine.watch import EVENT, IRREVERSIBLY, Watch
 from omium_core.errors import OmiumError
 from omium_core.model import events as e
-from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ
+from omium_core.model.effect import COMPENSATION, IRREVERSIBLE, READ, is_transaction
 from omium_core.model.failure import Violation
 from omium_core.recovery.policy import Happening
 from omium_core.runtime.plain import plain_of_view
@@ -120,7 +120,7 @@ class _Look:
                 yield Happening("handoff", event.handoff, "agreed", event.at)
             case e.EffectIntended() if event.kind != COMPENSATION and event.effect not in self.state.effects:
                 yield self._effect(event.name, event)
-                if event.kind == IRREVERSIBLE and _is_call(event):
+                if event.kind == IRREVERSIBLE:
                     yield Happening("event", IRREVERSIBLY, "", event.at)
             case e.EffectDone() if event.kind == READ and event.model is None and event.name not in UNASKED:
                 yield self._effect(event.name, event)
@@ -137,7 +137,7 @@ class _Look:
                 evidence = self._view(event)
                 if isinstance(evidence, dict) and "value" in evidence:
                     self._judge("after", event, {"output": evidence["value"]})
-            case e.EffectIntended() if event.kind != COMPENSATION and _is_call(event):
+            case e.EffectIntended() if event.kind != COMPENSATION and not is_transaction(event.slot):
                 self._judge_call(event, event.name)
             case e.EffectDone() if (
                 event.kind == READ and not event.name.startswith(EVENT) and event.name not in UNASKED
@@ -206,8 +206,3 @@ class _Look:
             # This says by whom, and makes the execution one that cannot be read.
             self.store.body(self.execution, event.seq)
         return plain_of_view(view)
-
-
-def _is_call(event: e.EffectIntended) -> bool:
-    """Say whether it is a call of an effect, and not a transaction that may turn out to be one."""
-    return not event.slot.endswith("|transaction")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from omium_core.engine import asking, consulting, undoing
@@ -63,12 +64,7 @@ def decide(
     step = machine.state.steps[inner.path]
     beyond = -1
     for _ in range(ladder.decisions_max + 1):
-        limit = ladder.recovery.at_most
-        too_many = limit is not None and _too_many(machine, limit)
-        index = None if too_many else ladder.next_rung(step.used, beyond)
-        rung: Rung = ladder.recovery.rungs[index] if index is not None else Halt()
-        if limit is not None and too_many and not step.used.get((ladder.source, -1)):
-            rung = limit.otherwise
+        rung, index = _next_rung(machine, ladder, step.used, beyond)
         why: dict[str, str] = {}
         if isinstance(rung, Apply):
             assert index is not None
@@ -111,6 +107,17 @@ def decide(
                 yield DURABLE
                 yield from undo_failed(machine, inner.path, names)
     raise AssertionError(f"ladder `{ladder.source}` has no terminal rung")
+
+
+def _next_rung(
+    machine: Machine, ladder: Ladder, used: Mapping[tuple[str, int], int], beyond: int
+) -> tuple[Rung, int | None]:
+    """Give a ladder's next rung and its index; none where recoveries are too many or the ladder is at its end."""
+    limit = ladder.recovery.at_most
+    if limit is not None and _too_many(machine, limit):
+        return (Halt() if used.get((ladder.source, -1)) else limit.otherwise), None
+    index = ladder.next_rung(used, beyond)
+    return (ladder.recovery.rungs[index] if index is not None else Halt()), index
 
 
 def undo_failed(machine: Machine, path: str, names: tuple[str, ...] = ()) -> Protocol[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from omium_core.engine.calls import Outcome, StepCall
 from omium_core.engine.commands import SOON, Poll
 from omium_core.engine.guarding import refusal
@@ -66,11 +68,4 @@ def _rejection(handoff: Handoff, ballot: Ballot, accepted: int, outcome: Outcome
     rule = handoff.late if late else handoff.disagreed
     broken = Violation(rule, message, handoff.where, kind=REJECTED)
     failure = refusal((broken,), REJECTED)
-    return Failure(
-        failure.kind,
-        failure.message,
-        failure.where,
-        failure.violations,
-        {**failure.evidence, "value": outcome.value},
-        blocking=True,
-    )
+    return attrs.evolve(failure, evidence={**failure.evidence, "value": outcome.value})

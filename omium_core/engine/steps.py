@@ -15,7 +15,7 @@ from omium_core.engine.machine import AttemptAborted, Carried, Machine, Protocol
 from omium_core.engine.scope import Lane, Scope
 from omium_core.engine.state import Entry, Review
 from omium_core.model import events as e
-from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord
+from omium_core.model.effect import COMPENSABLE, DONE, IRREVERSIBLE, EffectRecord, transaction_slot
 from omium_core.model.failure import ADVISORY, MONITORING, Failure, Violation
 from omium_core.model.fix import ADVICE, Fix
 from omium_core.model.immutable import immutable
@@ -43,6 +43,15 @@ class _Turn:
     performer: str | None = None
     fixes: tuple[Fix, ...] = ()
     resumed: bool = False
+
+
+@immutable
+class _Begun:
+    """How an attempt began: what its body is told and given, or the failure that keeps it from running."""
+
+    fixes: tuple[Fix, ...] = ()
+    advised: tuple[Violation, ...] = ()
+    failure: Failure | None = None
 
 
 @attrs.frozen
@@ -125,29 +134,9 @@ def _attempt(
 ) -> Protocol[tuple[Scope, Outcome]]:
     inner = Scope(path, turn.attempt, machine.entry, scope, call, ladders=call.ladders)
     attributes = (yield from _attributes(machine, call.agent)) if call.attributes and call.agent is not None else None
-    fixes = turn.fixes
-    advised: tuple[Violation, ...] = ()
-    if not turn.resumed:
-        if machine.standing:
-            fixes += fixing.standing(machine, path, fixes)
-        if machine.watch is not None:
-            advised = yield from guarding.before_step(machine, inner, call)
-        refusing = any(one.blocks for one in advised)
-        _start(machine, scope, lane, path, call, turn, refused=refusing)
-        for one in fixes:
-            fixing.apply(machine, path, turn.attempt, one)
-        pass_over(machine, scope, lane, path)
-        if refusing:
-            return inner, Outcome(failure=guarding.refusal(advised))
-        if advised:
-            yield from guarding.note(machine, inner, advised)
-        if turn.attempt == 1 and machine.loops_max is not None and lane.steps[call.name] > machine.loops_max:
-            looping = loops.looping(machine, path, call)
-            if looping is not None:
-                return inner, Outcome(failure=looping)
-        if machine.state.crashes:
-            # A runner died since the last checkpoint; should this step be why, the next one has to know which it was.
-            yield DURABLE
+    begun = _Begun(turn.fixes) if turn.resumed else (yield from _begin(machine, scope, lane, inner, call, turn))
+    if begun.failure is not None:
+        return inner, Outcome(failure=begun.failure)
     if call.effect is not None:
         try:
             answered = yield from open_transaction(machine, inner, call)
@@ -159,8 +148,8 @@ def _attempt(
         if answered is not None:
             return inner, answered
     told = (yield from _violations(machine, turn.told)) if turn.told else ()
-    told += tuple(one.as_data() for one in advised if one.mode == ADVISORY)
-    advice = tuple(one.change for one in fixes if one.kind in ADVICE)
+    told += tuple(one.as_data() for one in begun.advised if one.mode == ADVISORY)
+    advice = tuple(one.change for one in begun.fixes if one.kind in ADVICE)
     scope.count(-1)
     try:
         outcome: Outcome = yield Attempt(call, inner, told, advice, attributes, turn.performer)
@@ -182,6 +171,31 @@ def _attempt(
     if call.effect is not None:
         yield from close_transaction(machine, inner, ran, failed=outcome.failure is not None)
     return inner, outcome
+
+
+def _begin(machine: Machine, scope: Scope, lane: Lane, inner: Scope, call: StepCall, turn: _Turn) -> Protocol[_Begun]:
+    """Journal that an attempt starts, with its fixes; a rule or a loop may keep its body from running."""
+    path, fixes = inner.path, turn.fixes
+    if machine.standing:
+        fixes += fixing.standing(machine, path, fixes)
+    advised = (yield from guarding.before_step(machine, inner, call)) if machine.watch is not None else ()
+    refusing = any(one.blocks for one in advised)
+    _start(machine, scope, lane, path, call, turn, refused=refusing)
+    for one in fixes:
+        fixing.apply(machine, path, turn.attempt, one)
+    pass_over(machine, scope, lane, path)
+    if refusing:
+        return _Begun(failure=guarding.refusal(advised))
+    if advised:
+        yield from guarding.note(machine, inner, advised)
+    if turn.attempt == 1 and machine.loops_max is not None and lane.steps[call.name] > machine.loops_max:
+        looping = loops.looping(machine, path, call)
+        if looping is not None:
+            return _Begun(failure=looping)
+    if machine.state.crashes:
+        # A runner died since the last checkpoint; should this step be why, the next one has to know which it was.
+        yield DURABLE
+    return _Begun(fixes, advised)
 
 
 def _start(
@@ -255,7 +269,7 @@ def open_transaction(machine: Machine, inner: Scope, call: StepCall) -> Protocol
     It is the effect until the body performs a declared one, so a crash inside a body without any is unresolved.
     """
     assert call.effect is not None
-    slot = f"{inner.path}||{call.name}|transaction"
+    slot = transaction_slot(inner.path, call.name)
     earlier = [one for one in machine.state.at_slot(slot) if one.owner == (inner.path, inner.attempt) and one.dissolved]
     if earlier:
         inner.transaction = earlier[-1].id
@@ -296,7 +310,7 @@ def _close_inside(machine: Machine, inner: Scope, outcome: Outcome) -> Protocol[
     for step in sorted(began, key=lambda one: one.started, reverse=True):
         if step.path.startswith(f"{inner.path}/"):
             within = Scope(step.path, step.open, inner.entry, inner)
-            slot = f"{step.path}||{step.name}|transaction"
+            slot = transaction_slot(step.path, step.name)
             own = [one for one in machine.state.at_slot(slot) if one.owner == (step.path, step.open)]
             within.transaction = own[-1].id if own else None
             yield from close_transaction(machine, within, outcome, failed=True)

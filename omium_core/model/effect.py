@@ -14,7 +14,9 @@ __all__ = [
     "READ",
     "EffectRecord",
     "effect_id",
+    "is_transaction",
     "provider_key",
+    "transaction_slot",
 ]
 
 READ = "read"
@@ -28,6 +30,8 @@ DONE = "done"
 FAILED = "failed"
 UNRESOLVED = "unresolved"
 COMPENSATED = "compensated"
+
+_TRANSACTION = "|transaction"
 
 # The states in which an effect happened or may have happened.
 STANDING = (INTENDED, DONE, UNRESOLVED)
@@ -88,6 +92,16 @@ class EffectRecord:
 def effect_id(execution: str, name: str, lineage: str, incarnation: int) -> str:
     """Name one incarnation of an effect within all executions."""
     return "eff_" + _hash(execution, name, lineage, incarnation)[:24]
+
+
+def transaction_slot(path: str, name: str) -> str:
+    """Return the slot of the effect that a transaction is until its body performs a declared one."""
+    return f"{path}||{name}{_TRANSACTION}"
+
+
+def is_transaction(slot: str) -> bool:
+    """Say whether a slot is that of a transaction, and not of a call of an effect."""
+    return slot.endswith(_TRANSACTION)
 
 
 def provider_key(execution: str, lineage: str, incarnation: int, *, keyed: bool) -> str:

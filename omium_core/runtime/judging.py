@@ -50,16 +50,15 @@ def given_after(run: Run, call: StepCall, value: Any, scope: Scope) -> dict[str,
 
 def _screened_effect(run: Run, watch: Watch, call: EffectCall, scope: Scope, slot: str) -> tuple[Violation, ...]:
     policy, step = watch.policy, scope.step()
-    name = step.call.name if step.call is not None and step.path else ""
     heard = watch.happening(call.name, run.machine.now, {})
     listened = policy.hears(heard.kind, heard.name, "")
-    ruled = policy.asks("during", name) and not call.name.startswith(EVENT) and call.target is not None
+    ruled = policy.asks("during", step.name) and not call.name.startswith(EVENT) and call.target is not None
     found: tuple[Violation, ...] = ()
     request: Mapping[str, Any] = call.request() if call.request is not None and (listened or ruled) else {}
     args = plain(run.store.codec, request.get("arguments", {}))
     if ruled:
         given = {**_given(run, watch, step.call, step), "args": args}
-        found += policy.judge_tool(name, call.name if call.model is None else None, given)
+        found += policy.judge_tool(step.name, call.name if call.model is None else None, given)
     if listened and call.model is None:
         watch.asked[scope.path, scope.attempt, slot] = {"args": args, "event": args.get("facts", args)}
     return found

@@ -122,6 +122,25 @@ def test_what_is_late_or_missing_is_said_once(policy: Write, clock: VirtualClock
     assert found.rules["kept"].warning == "never fires"
 
 
+def test_a_transaction_that_stated_nothing_counts_as_what_has_no_undo(policy: Write) -> None:
+    """A policy in force would have asked before it ran, so looking back says so too."""
+
+    @omium.transaction("book")
+    def book() -> str:
+        return "booked"
+
+    @workflow(name="books")
+    def books() -> str:
+        return book()
+
+    execution = books.start().id
+    rules = "rule safe { never event omium.irreversible before event omium.approved on fail halt }"
+
+    found = look_back(omium.load_policy(policy(rules)), omium.runtime_for().store, [execution])
+
+    assert [(one.step, one.rule) for one in found.findings] == [("book", "safe")]
+
+
 def test_what_was_pruned_cannot_be_looked_back_on(policy: Write, recorded: list[str]) -> None:
     """Values that are gone break no rule: the execution is named as one that cannot be read."""
     runtime = omium.runtime_for()
